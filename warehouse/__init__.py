@@ -1,0 +1,1 @@
+"""The Postgres that everything meets in: settings, the embedded server, connections, health."""

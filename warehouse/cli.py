@@ -1,0 +1,72 @@
+"""What every command line shares: logging, errors as one line, exit codes."""
+
+import logging
+import os
+import sys
+
+import click
+from rich.console import Console
+from rich.logging import RichHandler
+
+from warehouse.errors import EXIT_FAILED, PlimsollError, one_line
+from warehouse.settings import load_settings
+
+EXIT_INTERRUPTED = 130
+
+
+def run(command: click.Command, program: str) -> None:
+    """Run a click command as the program's entry and end the process with its exit code.
+
+    0: done; 1: failed, in whole or in part; 2: wrong arguments; 130: interrupted. A failure is one line on standard error;
+    with LOG_LEVEL=DEBUG its traceback follows.
+
+    Args:
+        command: the command or group.
+        program: how users call it, for the help text.
+    """
+    # neither tool phones home; set before either is imported
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    try:
+        configure_logging(load_settings().log_level)
+        result = command.main(prog_name=program, standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except PlimsollError as error:
+        code = fail(str(error), error.exit_code)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.UsageError as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        code = fail("interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # the reader has gone, as in `… | head`; nothing more can be said
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        code = EXIT_FAILED
+    except Exception as error:
+        code = fail(f"unexpected {type(error).__name__}: {error}. LOG_LEVEL=DEBUG shows where", EXIT_FAILED)
+    sys.exit(code)
+
+
+def fail(message: str, code: int) -> int:
+    """Print `message` as one line on standard error, with the traceback when debugging; return `code`."""
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        logging.getLogger(__name__).debug("the failure in full", exc_info=True)
+    click.echo(f"error: {one_line(message)}", err=True)
+    return code
+
+
+def configure_logging(level: str) -> None:
+    """Log our own messages at `level` on standard error; those of libraries from WARNING up."""
+    root = logging.getLogger()
+    if sys.stderr.isatty():
+        handler: logging.Handler = RichHandler(console=Console(stderr=True), show_path=False, markup=False)
+        handler.setFormatter(logging.Formatter("%(message)s", datefmt="%H:%M:%S"))
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root.handlers = [handler]
+    root.setLevel(logging.DEBUG if level == "DEBUG" else logging.WARNING)
+    for package in ("warehouse", "ingestion", "embeddings"):
+        logging.getLogger(package).setLevel(level)

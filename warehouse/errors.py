@@ -1,0 +1,32 @@
+"""The one error type that reaches users: a line that says what, where and what to do."""
+
+EXIT_FAILED = 1
+"""Nothing, or not all, of what was asked for was done."""
+
+
+class PlimsollError(Exception):
+    """A failure that the user can act on.
+
+    Args:
+        what: what went wrong, without a final full stop.
+        where: the repository, step, setting or file it happened in; empty if `what` says it.
+        remedy: what to do about it.
+        exit_code: the process's exit code when nothing handles the error.
+    """
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "", exit_code: int = EXIT_FAILED) -> None:
+        self.what = one_line(what)
+        self.where = one_line(where)
+        self.remedy = one_line(remedy)
+        self.exit_code = exit_code
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        """The whole error as one line: `where: what. remedy`."""
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}. {self.remedy}" if self.remedy else head
+
+
+def one_line(text: str) -> str:
+    """`text` with every run of white space, line breaks included, made one space."""
+    return " ".join(text.split()).rstrip(".")

