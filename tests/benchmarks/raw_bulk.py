@@ -1,8 +1,8 @@
 """Raw GitHub tables for any number of pull requests, made inside Postgres in bulk.
 
-Loading a million pull requests through the API double would take hours; the dbt benchmark only needs their shape. So the
-rows are computed by `raw_bulk.sql`, about 60,000 pull requests a minute on one core: 5 files, 3 commits, 2 reviews and 3
-comments each, one author in a hundred writing half of them, 2,000 repositories at a million.
+Loading a million pull requests through the API double would take hours; the dbt benchmark only needs their shape. So
+the rows are computed by `raw_bulk.sql`: about 5 files, 3 commits, 2 reviews and 3 comments each, one author in a
+hundred writing half of them, 2,000 repositories at a million.
 
     python -m tests.benchmarks.raw_bulk --pull-requests 10000
 """
@@ -12,8 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-from psycopg2.extensions import connection as PsycopgConnection
-from psycopg2.extensions import cursor as PsycopgCursor
+from psycopg2 import extensions
 
 from ingestion.sources.github import tables
 from warehouse.cli import run
@@ -52,7 +51,7 @@ class Scale:
         return max(1, self.authors // 100)
 
 
-def create_tables(connection: PsycopgConnection) -> None:
+def create_tables(connection: extensions.connection) -> None:
     """Drop and create the raw schema with the columns that the loader would make.
 
     Args:
@@ -71,7 +70,7 @@ def create_tables(connection: PsycopgConnection) -> None:
     connection.cursor().execute("; ".join(statements))
 
 
-def load(connection: PsycopgConnection, scale: Scale) -> None:
+def load(connection: extensions.connection, scale: Scale) -> None:
     """Fill new raw tables with the first load of `scale`.
 
     Args:
@@ -90,7 +89,7 @@ def load(connection: PsycopgConnection, scale: Scale) -> None:
     cursor.execute("; ".join(f"analyze raw_github.{table.name}" for table in tables.TABLES))
 
 
-def change(connection: PsycopgConnection, scale: Scale, count: int, round_number: int = 1) -> None:
+def change(connection: extensions.connection, scale: Scale, count: int, round_number: int = 1) -> None:
     """Load a later state of `count` pull requests, the way the loader merges it.
 
     Three in ten are new. Of the others every child row is replaced, and one in a hundred is found deleted.
@@ -129,7 +128,7 @@ def change(connection: PsycopgConnection, scale: Scale, count: int, round_number
     )
 
 
-def _begin(cursor: PsycopgCursor, scale: Scale) -> None:
+def _begin(cursor: extensions.cursor, scale: Scale) -> None:
     cursor.execute(
         "drop table if exists bulk_scale, bulk_selection, bulk_numbers; "
         "create temporary table bulk_selection (i bigint, revision bigint, load_id text); "
@@ -142,11 +141,12 @@ def _begin(cursor: PsycopgCursor, scale: Scale) -> None:
     )
 
 
-def _insert_accounts(cursor: PsycopgCursor, scale: Scale) -> None:
+def _insert_accounts(cursor: extensions.cursor, scale: Scale) -> None:
     load_id = f"{FIRST_LOAD}.5"
     cursor.execute(
-        "insert into raw_github.repositories (id, node_id, name_with_owner, owner_login, name, url, is_private, is_archived, "
-        "is_fork, primary_language, default_branch, created_at, updated_at, pushed_at, _dlt_load_id, _dlt_id) "
+        "insert into raw_github.repositories (id, node_id, name_with_owner, owner_login, name, url, is_private, "
+        "is_archived, is_fork, primary_language, default_branch, created_at, updated_at, pushed_at, "
+        "_dlt_load_id, _dlt_id) "
         "select 400000 + r, 'R_' || r, 'org-' || r %% 40 || '/service-' || r, 'org-' || r %% 40, 'service-' || r, "
         "'https://github.com/org-' || r %% 40 || '/service-' || r, false, r %% 17 = 3, r %% 29 = 3, 'Python', 'main', "
         "%(until)s::timestamptz - interval '6 years', %(until)s, %(until)s, %(load)s, 'repository' || r "
@@ -154,7 +154,8 @@ def _insert_accounts(cursor: PsycopgCursor, scale: Scale) -> None:
         {"until": UNTIL, "load": load_id, "repositories": scale.repositories},
     )
     cursor.execute(
-        "insert into raw_github.users (id, node_id, login, type, name, avatar_url, url, deleted_at, _dlt_load_id, _dlt_id) "
+        "insert into raw_github.users (id, node_id, login, type, name, avatar_url, url, deleted_at, "
+        "_dlt_load_id, _dlt_id) "
         "select 5000000 + u, 'U_' || u, case when u %% 50 = 7 then 'robot-' else 'dev-' end || u, "
         "case when u %% 50 = 7 then 'Bot' else 'User' end, case when u %% 3 > 0 then 'Developer ' || u end, "
         "'https://avatars.githubusercontent.com/u/' || u, 'https://github.com/dev-' || u, "
