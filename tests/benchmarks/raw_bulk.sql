@@ -7,7 +7,7 @@
 
 create or replace function pg_temp.roll(key bigint, salt integer) returns double precision
 language sql immutable parallel safe
-return (hashint8extended(key, salt) & 2147483647) / 2147483648.0;
+return (hashint8extended(key, salt) & 2147483647) / double precision '2147483648';
 
 create or replace function pg_temp.pick(choices text[], share double precision) returns text
 language sql immutable parallel safe
