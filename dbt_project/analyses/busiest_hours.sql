@@ -1,0 +1,50 @@
+{# On which days and at which hours (UTC) are pull requests opened and merged? The last 90 days. #}
+with
+
+repo_prs as (
+
+    select * from {{ ref('repo_prs') }}
+
+),
+
+happenings as (
+
+    select
+        repo_name,
+        created_at at time zone 'UTC' as happened_at,
+        1 as opened,
+        0 as merged
+    from repo_prs
+    where
+        created_at >= {{ start_of_day(days_ago=89) }}
+        {{ and_in_repository('repo_prs') }}
+
+    union all
+
+    select
+        repo_name,
+        merged_at at time zone 'UTC' as happened_at,
+        0 as opened,
+        1 as merged
+    from repo_prs
+    where
+        merged_at >= {{ start_of_day(days_ago=89) }}
+        {{ and_in_repository('repo_prs') }}
+
+),
+
+final as (
+
+    {# iso weekday: 1 is Monday #}
+    select
+        cast(extract(isodow from happened_at) as integer) as weekday,
+        cast(extract(hour from happened_at) as integer) as hour_of_day,
+        sum(opened) as opened,
+        sum(merged) as merged
+    from happenings
+    group by 1, 2
+
+)
+
+select * from final
+order by weekday, hour_of_day

@@ -1,0 +1,31 @@
+{# Where does risk gather? Files that risky merges of the last 90 days touched again and again. #}
+with
+
+file_changes as (
+
+    select * from {{ ref('file_changes') }}
+
+),
+
+final as (
+
+    select
+        repo_name,
+        file_path,
+        count(*) as prs_merged,
+        count(distinct author) as authors,
+        sum(lines_changed) as lines_changed,
+        avg(risk) as average_risk,
+        max(risk) as highest_risk
+    from file_changes
+    where
+        merged_at >= {{ start_of_day(days_ago=89) }}
+        and risk >= 4
+        {{ and_in_repository('file_changes') }}
+    group by 1, 2
+
+)
+
+select * from final
+order by average_risk * prs_merged desc, repo_name, file_path
+limit 50

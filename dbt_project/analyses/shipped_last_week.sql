@@ -1,0 +1,32 @@
+{# What shipped in the last seven days? Features first, the surest first. #}
+with
+
+repo_prs as (
+
+    select * from {{ ref('repo_prs') }}
+
+),
+
+final as (
+
+    select
+        repo_name,
+        merged_at,
+        title,
+        author,
+        is_feature,
+        feature_confidence,
+        risk_band,
+        additions + deletions as lines_changed,
+        pr_summary,
+        url
+    from repo_prs
+    where
+        merged_at >= {{ start_of_day(days_ago=6) }}
+        and merged_at < {{ start_of_day(days_ago=-1) }}
+        {{ and_in_repository('repo_prs') }}
+
+)
+
+select * from final
+order by is_feature desc, feature_confidence desc, merged_at desc

@@ -1,0 +1,44 @@
+{# How long do authors wait for a first review, by percentile, each month of half a year? #}
+with
+
+pull_request_lifecycle as (
+
+    select * from {{ ref('pull_request_lifecycle') }}
+
+),
+
+authors as (
+
+    select * from {{ ref('authors') }}
+
+),
+
+final as (
+
+    {# those still without a review have no wait yet: they are counted beside the percentiles, not as zero #}
+    select
+        pull_request_lifecycle.repo_name,
+        cast(date_trunc('month', pull_request_lifecycle.ready_at at time zone 'UTC') as date) as month,
+        count(pull_request_lifecycle.hours_to_first_review) as reviewed,
+        count(*) - count(pull_request_lifecycle.hours_to_first_review) as never_reviewed,
+        percentile_cont(0.5) within group (
+            order by pull_request_lifecycle.hours_to_first_review
+        ) as median_hours,
+        percentile_cont(0.75) within group (
+            order by pull_request_lifecycle.hours_to_first_review
+        ) as p75_hours,
+        percentile_cont(0.9) within group (
+            order by pull_request_lifecycle.hours_to_first_review
+        ) as p90_hours
+    from pull_request_lifecycle
+    inner join authors on pull_request_lifecycle.author = authors.username
+    where
+        pull_request_lifecycle.ready_at >= {{ start_of_day(days_ago=181) }}
+        and not authors.is_bot
+        {{ and_in_repository('pull_request_lifecycle') }}
+    group by 1, 2
+
+)
+
+select * from final
+order by repo_name, month desc
