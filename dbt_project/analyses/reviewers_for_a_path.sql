@@ -27,7 +27,7 @@ owned as (
     where
         author_file_ownership.window_days = 90
         and not authors.is_bot
-        and starts_with(author_file_ownership.file_path, '{{ var("path", "") }}')
+        and starts_with(author_file_ownership.file_path, '{{ var("path", "") | replace("'", "''") }}')
         {{ and_in_repository('author_file_ownership') }}
 
 ),

@@ -20,7 +20,7 @@ recent_days as (
         cast(date_trunc('week', author_metrics_daily.day) as date) as week
     from author_metrics_daily
     where
-        author_metrics_daily.day >= cast(date_trunc('week', {{ as_of_date() }}) as date) - 91
+        author_metrics_daily.day >= cast(date_trunc('week', {{ days_before(0) }}) as date) - 91
         {{ and_in_repository('author_metrics_daily') }}
 
 ),
@@ -56,7 +56,7 @@ final as (
         features_merged,
         lines_changed
     from weekly
-    where week < cast(date_trunc('week', {{ as_of_date() }}) as date)
+    where week < cast(date_trunc('week', {{ days_before(0) }}) as date)
 
 )
 
