@@ -52,7 +52,6 @@ class RawGithub:
 
     def __init__(self, connection: extensions.connection) -> None:
         self.connection = connection
-        self.loads = 0
 
     def reset(self) -> None:
         """Start from empty raw tables with one repository, `acme/harbour`."""
@@ -108,6 +107,22 @@ class RawGithub:
             self._insert(cursor, "pull_requests", [row], load_id)
         self.connection.commit()
 
+    def summary(self, pull_request_id: int, summary: str, **columns: Any) -> None:
+        """Write what the enrichment says of one pull request, in place of what is there."""
+        row = {"pr_id": pull_request_id, "summary": summary, "content_sha256": "0" * 64, "model": "test", **columns}
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "create schema if not exists raw_enrichment; "
+                "create table if not exists raw_enrichment.pull_requests (pr_id bigint, content_sha256 text, summary text, "
+                "ai_feature boolean, ai_feature_confidence double precision, risk_notes text, model text, "
+                "enriched_at timestamptz default clock_timestamp(), _dlt_load_id text, _dlt_id text)"
+            )
+            cursor.execute("delete from raw_enrichment.pull_requests where pr_id = %s", (pull_request_id,))
+            cursor.execute(
+                f"insert into raw_enrichment.pull_requests ({', '.join(row)}) values %s", (tuple(row.values()),)
+            )
+        self.connection.commit()
+
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement, for what the loader would never write."""
         with self.connection.cursor() as cursor:
@@ -122,14 +137,14 @@ class RawGithub:
         self.connection.commit()
 
     def _begin_load(self) -> str:
-        """A load id later than every other, as text that sorts by time: dlt's are seconds since the epoch."""
-        self.loads += 1
-        load_id = f"{1_760_000_000 + self.loads}.25"
+        """A load id later than every other; dlt's are seconds since the epoch."""
         with self.connection.cursor() as cursor:
             cursor.execute(
-                "insert into raw_github._dlt_loads values (%s, 'github', 0, to_timestamp(%s), 'test')",
-                (load_id, float(load_id)),
+                "with next as (select coalesce(max(load_id::numeric), 1760000000.25) + 1 as load_id from raw_github._dlt_loads) "
+                "insert into raw_github._dlt_loads "
+                "select load_id::text, 'github', 0, to_timestamp(load_id::double precision), 'test' from next returning load_id"
             )
+            [load_id] = cursor.fetchone()
         return load_id
 
     @staticmethod
