@@ -11,6 +11,7 @@ from .model import (
     Event,
     File,
     GitActor,
+    Issue,
     IssueComment,
     Label,
     Organisation,
@@ -140,6 +141,8 @@ class Mutations:
         )
         pull_request.state, pull_request.merged_at, pull_request.closed_at = "MERGED", at, at
         pull_request.merged_by, pull_request.merge_commit = actor, commit
+        for issue in pull_request.closing_issues:
+            issue.state, issue.closed_at = "CLOSED", at
         self._event(pull_request, "MergedEvent", actor, at, commit=commit)
         self._event(pull_request, "ClosedEvent", actor, at)
 
@@ -435,6 +438,32 @@ class Mutations:
         """Assigns somebody."""
         pull_request.assignees.append(account)
         self._touch(pull_request, at)
+
+    @_locked
+    def link_issue(
+        self,
+        pull_request: PullRequest,
+        repository: Repository,
+        title: str,
+        author: Account | None,
+        at: str | None = None,
+    ) -> Issue:
+        """Opens an issue that the pull request will close."""
+        at = self._touch(pull_request, at)
+        repository.last_number += 1
+        issue = self.organisation.create(
+            Issue,
+            repository=repository,
+            number=repository.last_number,
+            title=title,
+            author=author,
+            state="OPEN",
+            created_at=at,
+            closed_at=None,
+        )
+        repository.issues[issue.number] = issue
+        pull_request.closing_issues.append(issue)
+        return issue
 
     @_locked
     def rename_account(self, account: Account, login: str) -> None:
