@@ -47,7 +47,13 @@ PATCHES = (
     "@@ -1 +1 @@\n-logger.info('moored')\n+x = 1",
 )
 LABELS = ("feature", "bug", "Enhancement", "documentation", "dependencies", "team/berths", "good first issue")
-BODIES = ("", None, "Lets agents see a berth.\n\nMore.", "<!-- template -->\n## What\n- [ ] tests", "> quoted\n\nProse at last.")
+BODIES = (
+    "",
+    None,
+    "Lets agents see a berth.\n\nMore.",
+    "<!-- template -->\n## What\n- [ ] tests",
+    "> quoted\n\nProse at last.",
+)
 
 
 class History:
@@ -55,17 +61,20 @@ class History:
 
     Args:
         seed: the same seed makes the same history.
-        raw: where each change is written.
-        pull_requests: how many there are at the start.
     """
 
-    def __init__(self, seed: int, raw: RawGithub, pull_requests: int = 30) -> None:
+    raw: RawGithub
+
+    def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.raw = raw
         self.users: dict[int, dict[str, Any]] = {}
         self.repositories = {10: "acme/harbour", 11: "acme/tower"}
         self.pull_requests: dict[int, dict[str, Any]] = {}
         self.next_id = 1_000
+
+    def begin(self, raw: RawGithub, pull_requests: int = 30) -> None:
+        """Write where it all starts."""
+        self.raw = raw
         for repository_id, name in self.repositories.items():
             raw.repository(repository_id, name)
         for _ in range(8):
@@ -73,8 +82,9 @@ class History:
         for _ in range(pull_requests):
             self.open()
 
-    def step(self) -> list[str]:
+    def step(self, raw: RawGithub) -> list[str]:
         """Change one to five things; return what was done, for the message of a failing test."""
+        self.raw = raw
         changes: list[Callable[[], str]] = [
             self.open, self.open, self.edit, self.merge, self.merge, self.close, self.reopen, self.delete, self.restore,
             self.push, self.push, self.relabel, self.review, self.review, self.comment, self.remark, self.mark_ready,

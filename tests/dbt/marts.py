@@ -53,5 +53,7 @@ def wrong_update_times(before: Contents, after: Contents) -> list[str]:
             has_changed = any(one[column] != other[column] for column in one if column != "updated_at")
             has_moved = one["updated_at"] != other["updated_at"]
             if has_changed != has_moved:
-                found.append(f"{table} {key}: {'changed' if has_changed else 'unchanged'}, updated_at {other['updated_at']}")
+                found.append(
+                    f"{table} {key}: {'changed' if has_changed else 'unchanged'}, updated_at {other['updated_at']}"
+                )
     return sorted(found)

@@ -76,7 +76,7 @@ class RawGithub:
 
         Args:
             pull_request_id: GitHub's database id.
-            columns: columns of `pull_requests`; and `files`, `commits`, `reviews`, `comments`, ... with a list of rows each.
+            columns: columns of `pull_requests`; and `files`, `commits`, `reviews`, `comments`, ... with lists of rows.
         """
         children = {name: list(columns.pop(name, ())) for name in CHILDREN}
         row = {"id": pull_request_id, **DEFAULTS["pull_requests"], **columns}
@@ -113,9 +113,9 @@ class RawGithub:
         with self.connection.cursor() as cursor:
             cursor.execute(
                 "create schema if not exists raw_enrichment; "
-                "create table if not exists raw_enrichment.pull_requests (pr_id bigint, content_sha256 text, summary text, "
-                "ai_feature boolean, ai_feature_confidence double precision, risk_notes text, model text, "
-                "enriched_at timestamptz default clock_timestamp(), _dlt_load_id text, _dlt_id text)"
+                "create table if not exists raw_enrichment.pull_requests (pr_id bigint, content_sha256 text, "
+                "summary text, ai_feature boolean, ai_feature_confidence double precision, risk_notes text, "
+                "model text, enriched_at timestamptz default clock_timestamp(), _dlt_load_id text, _dlt_id text)"
             )
             cursor.execute("delete from raw_enrichment.pull_requests where pr_id = %s", (pull_request_id,))
             cursor.execute(
@@ -140,9 +140,10 @@ class RawGithub:
         """A load id later than every other; dlt's are seconds since the epoch."""
         with self.connection.cursor() as cursor:
             cursor.execute(
-                "with next as (select coalesce(max(load_id::numeric), 1760000000.25) + 1 as load_id from raw_github._dlt_loads) "
                 "insert into raw_github._dlt_loads "
-                "select load_id::text, 'github', 0, to_timestamp(load_id::double precision), 'test' from next returning load_id"
+                "select id::text, 'github', 0, to_timestamp(id::double precision), 'test' from "
+                "(select coalesce(max(load_id::numeric), 1760000000.25) + 1 as id from raw_github._dlt_loads) as next "
+                "returning load_id"
             )
             [load_id] = cursor.fetchone()
         return load_id

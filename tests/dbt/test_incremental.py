@@ -32,7 +32,9 @@ class Rules:
 
     def change(self, history: History) -> str:
         """Change one seed or var."""
-        return self.random.choice([self.flag_bot, self.add_alias, self.drop_row, self.reweigh, self.move_threshold])(history)
+        return self.random.choice([self.flag_bot, self.add_alias, self.drop_row, self.reweigh, self.move_threshold])(
+            history
+        )
 
     def flag_bot(self, history: History) -> str:
         login = self.random.choice(list(history.users.values()))["login"]
@@ -84,12 +86,15 @@ def build(project: Project, rules: Rules, *options: str) -> marts.Contents:
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEQUENCES))
 def test_incremental_builds_equal_full_refreshes(empty: Project, tmp_path: Path, seed: int) -> None:
     rules = Rules(seed, tmp_path / "project")
-    with empty.copy(f"incremental_{seed}") as project, closing(project.connect()) as connection:
+    history = History(seed)
+    with empty.copy(f"incremental_{seed}") as project:
         project.target_path = tmp_path / "target"
-        history = History(seed, RawGithub(connection))
+        with closing(project.connect()) as connection:
+            history.begin(RawGithub(connection))
         before = build(project, rules)
         for step in range(STEPS):
-            changes = history.step()
+            with closing(project.connect()) as connection:
+                changes = history.step(RawGithub(connection))
             if rules.random.random() < 0.25:
                 changes.append(rules.change(history))
             context = f"seed {seed}, step {step}: {'; '.join(changes)}"
