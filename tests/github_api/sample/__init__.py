@@ -7,8 +7,9 @@ invented.
 import random
 from datetime import UTC, date, datetime, time, timedelta
 
-from ..model import Account, Milestone, Organisation, Repository, Team, timestamp
-from ..mutations import Mutations
+from tests.github_api.model import Account, Milestone, Organisation, Repository, Team, timestamp
+from tests.github_api.mutations import Mutations
+
 from . import people, stories, vocabulary
 from .extremes import Extremes, finish
 from .stories import Cast, Story

@@ -4,7 +4,8 @@ import random
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from ..model import File
+from tests.github_api.model import File
+
 from .vocabulary import GUIDES, IMAGES, PIPELINES, Area, Thing
 
 CODE = {

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model import Account, GitActor, PullRequest, Repository
+from tests.github_api.model import Account, GitActor, PullRequest, Repository
+
 from .changes import DESTRUCTIVE, LEAKED_KEY, REMOVED_GUARD, binary, changed
 from .people import DEPENDENCY_BOT, IMPORTED, LEAVER, OUTSIDER
 from .stories import Cast, Story

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..model import Account, File, PullRequest, Repository, Team, timestamp
-from ..mutations import Mutations
+from tests.github_api.model import Account, File, PullRequest, Repository, Team, timestamp
+from tests.github_api.mutations import Mutations
+
 from . import vocabulary as words
 from .changes import changed, files_of
 from .clock import at_work, later

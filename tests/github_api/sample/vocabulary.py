@@ -62,13 +62,13 @@ AREAS = (
             Thing(
                 "draught check for deep vessels",
                 "A vessel with 14 m draught was given a berth that is 12 m deep at low water.",
-                "The planner now compares the declared draught with the depth of the berth at the lowest tide of the stay.",
+                "The planner compares the declared draught with the berth's depth at the lowest tide of the stay.",
                 "draught_check",
             ),
             Thing(
                 "double booking of a berth",
                 "Two planners can book the same berth for overlapping hours when they save within the same second.",
-                "A lease on the berth is taken before the booking is written, and the second planner is told who was first.",
+                "A lease on the berth comes before the booking, and the second planner is told who was first.",
                 "booking_conflicts",
             ),
             Thing(
@@ -155,13 +155,13 @@ AREAS = (
             Thing(
                 "tide table import",
                 "The hydrographic office publishes its tables as fixed-width text that changes every year.",
-                "The importer reads the columns from the header and refuses a file whose heights leave the known range.",
+                "The importer reads the columns from the header and refuses heights out of the known range.",
                 "table_import",
             ),
             Thing(
                 "storm surge warnings",
                 "A surge of a metre is not in the tables, and two gangways were bent.",
-                "Forecast surge is added to the tide and berths below the safe clearance are flagged six hours ahead.",
+                "Forecast surge is added to the tide, and berths below the safe clearance are flagged early.",
                 "surge_warnings",
             ),
         ),
@@ -176,7 +176,7 @@ AREAS = (
             Thing(
                 "single sign-on for agents",
                 "Shipping agents share one password per company and nobody knows who changed a booking.",
-                "Agents sign in with their company's identity provider over OpenID Connect; shared accounts end in March.",
+                "Agents sign in with their company's identity provider over OpenID Connect; shared accounts end.",
                 "single_sign_on",
             ),
             Thing(
@@ -311,7 +311,7 @@ AREAS = (
             Thing(
                 "manifest version history",
                 "Carriers send corrections, and nobody can say what was declared at departure.",
-                "Each correction becomes a version with its sender and time, and two versions can be compared line by line.",
+                "Each correction becomes a version with its sender and time, and versions can be compared.",
                 "version_history",
             ),
             Thing(
@@ -338,7 +338,7 @@ AREAS = (
             Thing(
                 "pre-arrival customs declarations",
                 "Declarations are sent after the ship is alongside, and containers wait for their release.",
-                "A declaration is sent when the manifest is final, a day before arrival, and amended when lines change.",
+                "A declaration is sent a day before arrival, once the manifest is final, and amended later.",
                 "pre_arrival",
             ),
             Thing(
@@ -365,13 +365,13 @@ AREAS = (
             Thing(
                 "EDIFACT character sets",
                 "Names with accents from a carrier's message arrive as question marks.",
-                "The character set in the interchange header is honoured, and unknown ones are refused with the byte's place.",
+                "The character set in the interchange header is honoured, and unknown ones are refused.",
                 "character_sets",
             ),
             Thing(
                 "bay plan import",
                 "Stowage plans are printed and typed in again.",
-                "The bay plan message is read into positions, with a report of containers that are not in the manifest.",
+                "The bay plan message is read into positions, and containers not in the manifest are reported.",
                 "bay_plans",
             ),
             Thing(
