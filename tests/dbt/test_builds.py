@@ -45,7 +45,8 @@ def test_build_after_an_empty_build_is_whole(scratch: Project) -> None:
 def test_thresholds_are_vars(scratch: Project) -> None:
     scratch.dbt("run", "--select", "+repo_prs", vars={**VARS, "high_risk_threshold": 4.0}).check()
     [row] = scratch.rows(
-        "select count(*) filter (where high_risk) as high, count(*) filter (where high_risk <> (risk_score >= 4)) as wrong, "
+        "select count(*) filter (where high_risk) as high, "
+        "count(*) filter (where high_risk <> (risk_score >= 4)) as wrong, "
         "count(*) filter (where (risk_band = 'high') <> high_risk) as misnamed from marts.repo_prs"
     )
     assert row["high"] and not row["wrong"] and not row["misnamed"]
