@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.bench_dbt --pull-requests 1000000
 
-Everything runs in databases of its own beside the warehouse, made by `raw_bulk` and dropped afterwards. Times are those of
-whole dbt processes on the wall clock, start-up included.
+Everything runs in databases of its own beside the warehouse, made by `raw_bulk` and dropped afterwards. Times are those
+of whole dbt processes on the wall clock, start-up included.
 """
 
 import json

@@ -225,7 +225,7 @@ cross join lateral (
 
 -- twelve people review in each repository
 insert into raw_github.pull_request_reviews (
-    id, node_id, pull_request_id, repository_id, author_id, author_association, state, body, comments_total, url,
+    id, node_id, pull_request_id, repository_id, author_id, author_association, state, body, url,
     created_at, submitted_at, updated_at, _dlt_load_id, _dlt_id
 )
 select
@@ -248,7 +248,6 @@ select
         pg_temp.roll(pull_requests.k * 64 + slot, 52)
     ),
     case when slot = 1 then 'Looks good apart from the naming; see below.' else '' end,
-    case when slot = 1 then pull_requests.threads_count else 0 end,
     'https://github.com/pull/' || pull_requests.id || '#review-' || slot,
     submitted_at,
     submitted_at,
