@@ -1,0 +1,90 @@
+"""What every test runs in: an environment of its own, one embedded Postgres a process, and no way to the internet."""
+
+import ipaddress
+import os
+import socket
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from warehouse.postgres import connect, start, stop
+from warehouse.settings import Settings, load_settings
+
+FOREIGN_PREFIXES = ("GITHUB_", "GH_", "PG", "MILVUS_", "OPENAI_", "DBT_", "DESTINATION__")
+FOREIGN_NAMES = (
+    "DATABASE_URL",
+    "SUPABASE_DB_URL",
+    "EMBEDDING_MODEL",
+    "BATCH_SIZE",
+    "MAX_WORKERS",
+    "LOG_LEVEL",
+    "PLIMSOLL_HOME",
+)
+QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hides the user's settings: their variables, their `.env`, their home folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(FOREIGN_PREFIXES) or name in FOREIGN_NAMES:
+                patch.delenv(name)
+        for name, value in QUIET.items():
+            patch.setenv(name, value)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("user")))
+        patch.setitem(Settings.model_config, "env_file", None)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test that talks to anything but this machine."""
+    attempts: list[Any] = []
+
+    def guarded(name: str) -> None:
+        connect_for_real = getattr(socket.socket, name)
+
+        def connect(self: socket.socket, address: Any) -> Any:
+            if self.family != socket.AF_UNIX and not _is_loopback(address[0]):
+                attempts.append(address)
+                raise ConnectionRefusedError(f"a test tried to reach {address}")
+            return connect_for_real(self, address)
+
+        monkeypatch.setattr(socket.socket, name, connect)
+
+    guarded("connect")
+    guarded("connect_ex")
+    yield
+    assert not attempts, f"this test tried to reach {attempts}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory, own_environment: None) -> Iterator[Path]:
+    """The data folder of an embedded Postgres that runs for the session."""
+    folder = tmp_path_factory.mktemp("plimsoll")
+    settings = load_settings(PLIMSOLL_HOME=folder)
+    start(settings)
+    yield folder
+    stop(settings)
+
+
+@pytest.fixture
+def settings(home: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Settings with a new, empty database."""
+    name = f"test_{zlib.crc32(request.node.nodeid.encode()):08x}"
+    with closing(connect(load_settings(PLIMSOLL_HOME=home), autocommit=True)) as administrator:
+        administrator.cursor().execute(f'create database "{name}"')
+        yield load_settings(PLIMSOLL_HOME=home, pgdatabase=name)
+        administrator.cursor().execute(f'drop database "{name}" with (force)')
