@@ -1,0 +1,155 @@
+"""Rows of the marts → documents: their key, their text and their fields. Pure.
+
+A document's text comes in named parts, because they do not weigh the same: for the vectors a heading (what the author called
+the change) counts as much as all the rest, and for the lexical index a word of the title counts three times. On real questions
+either beats one blob of text by far.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from embeddings.prose import branch_words, cut_bytes, headlines, plain, prose
+
+# the longest text that is embedded and stored; Milvus counts bytes and takes at most 65,535
+TEXT_BYTES = 16_000
+PART_BYTES = 8_000
+PATHS = 20
+
+
+@dataclass(frozen=True)
+class Document:
+    """One entity of a collection before it is embedded.
+
+    Attributes:
+        id: `owner/name#number`, or `owner/name#number:path`.
+        repo_name: the repository, `owner/name`.
+        parts: name of a part → its text, in order; empty parts are left out.
+        views: the texts whose vectors' mean is the document's vector.
+        fields: the entity's other fields.
+    """
+
+    id: str
+    repo_name: str
+    parts: Mapping[str, str]
+    views: tuple[str, ...]
+    fields: Mapping[str, Any]
+
+    @cached_property
+    def text(self) -> str:
+        """All parts as one text, as it is stored beside the vector."""
+        return cut_bytes("\n".join(self.parts.values()), TEXT_BYTES)
+
+    @cached_property
+    def content_sha256(self) -> str:
+        """The hash of what is embedded: it decides whether the document must be embedded again."""
+        return _sha256([self.parts, self.views])
+
+    @cached_property
+    def record_sha256(self) -> str:
+        """The hash of the fields: it decides whether the entity must be written again with the vector it has."""
+        return _sha256(self.fields)
+
+
+def pull_request_document(row: Mapping[str, Any]) -> Document:
+    """The document of a pull request.
+
+    Args:
+        row: a row of `rows.PULL_REQUESTS`.
+    """
+    title, body = _line(row["title"]), prose(row["body"])
+    branch, commits = branch_words(row["head_ref_name"], row["author"]), headlines(row["commit_messages"] or [])
+    paths = (row["file_paths"] or [])[:PATHS]
+    labels = [label["name"] for label in row["labels_full"] or []]
+    id = f"{row['repo_name']}#{row['pr_number']}"
+    return Document(
+        id=id,
+        repo_name=row["repo_name"],
+        parts=_parts(
+            title=title, branch=branch, body=body, commits=commits, labels=", ".join(labels), paths="\n".join(paths)
+        ),
+        views=_views([title, branch], [title, body, commits], fallback=id),
+        fields={
+            **_shared_fields(row),
+            "labels": labels,
+            "file_path": paths[0] if paths else "",
+            "lines_changed": (row["additions"] or 0) + (row["deletions"] or 0),
+        },
+    )
+
+
+def file_change_document(row: Mapping[str, Any]) -> Document:
+    """The document of one changed file of a pull request.
+
+    Args:
+        row: a row of `rows.FILE_CHANGES`.
+    """
+    path, title, hunks = _line(row["file_path"]), _line(row["title"]), _hunks(row["patch"])
+    id = f"{row['repo_name']}#{row['pr_number']}:{row['file_path']}"
+    language = row["language"] or ""
+    return Document(
+        id=id,
+        repo_name=row["repo_name"],
+        parts=_parts(paths=path, language=language, title=title, patch=hunks),
+        views=_views([_path_words(path), title], [path, language, title, hunks], fallback=id),
+        fields={
+            **_shared_fields(row),
+            "labels": [label["name"] for label in row["labels_full"] or []],
+            "file_path": row["file_path"],
+            "lines_changed": row["lines_changed"] or 0,
+        },
+    )
+
+
+def _shared_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "pr_number": row["pr_number"],
+        "title": row["title"] or "",
+        "author": row["author"] or "",
+        "created_at": _epoch(row["created_at"]),
+        "merged_at": _epoch(row["merged_at"]),
+        "is_merged": bool(row["is_merged"]),
+        "risk_score": float(row["risk_score"]),
+        "high_risk": bool(row["high_risk"]),
+        "is_feature": bool(row["is_feature"]),
+        "language": row["language"] or "",
+    }
+
+
+def _parts(**parts: str) -> dict[str, str]:
+    return {name: cut_bytes(plain(text), PART_BYTES) for name, text in parts.items() if text.strip()}
+
+
+def _views(*views: Sequence[str], fallback: str) -> tuple[str, ...]:
+    """Each view as one text; views that say the same are embedded once, and a document with no words has its key."""
+    texts = (cut_bytes(plain("\n".join(part for part in view if part.strip())), TEXT_BYTES) for view in views)
+    return tuple(dict.fromkeys(text for text in texts if text.strip())) or (fallback,)
+
+
+def _line(text: str | None) -> str:
+    return " ".join(plain(text or "").split())
+
+
+def _path_words(path: str) -> str:
+    return " ".join(path.replace("/", " ").replace("_", " ").replace("-", " ").replace(".", " ").split())
+
+
+def _hunks(patch: str | None) -> str:
+    """The added and removed lines of a patch; context and positions are the file's, not the change's."""
+    return "\n".join(
+        line[1:].strip() for line in (patch or "").split("\n") if line[:1] in ("+", "-") and line[1:].strip()
+    )
+
+
+def _epoch(moment: datetime | None) -> int:
+    return int(moment.timestamp()) if moment else 0
+
+
+def _sha256(content: object) -> str:
+    return hashlib.sha256(
+        json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
+    ).hexdigest()

@@ -1,0 +1,65 @@
+"""Text → vectors: one protocol, three encoders, and the choice between them.
+
+A local static model is the default; a sentence transformer comes with the extra `local-minilm`; OpenAI, or any server that
+speaks its API, is used as soon as a key or a base URL is set.
+"""
+
+from typing import Any
+
+from embeddings.encoders.base import Encoder, Usage, Vector
+from warehouse.errors import PlimsollError
+from warehouse.settings import Settings
+
+__all__ = ["Encoder", "Usage", "Vector", "choose", "describe"]
+
+STATIC_MODELS = ("wordllama", "wordllama-l2-supercat-256")
+MINILM_MODELS = ("minilm", "all-minilm-l6-v2", "all-minilm-l6-v2-int8")
+
+
+def choose(settings: Settings) -> Encoder:
+    """The encoder that the settings ask for, ready to encode.
+
+    Raises:
+        PlimsollError: the model is unknown, not installed, or its server does not answer.
+    """
+    model = (settings.embedding_model or "").lower()
+    if model in MINILM_MODELS:
+        from embeddings.encoders.minilm import MiniLMEncoder
+
+        return MiniLMEncoder()
+    if model in STATIC_MODELS or not (model or _is_remote(settings)):
+        from embeddings.encoders.static import StaticEncoder
+
+        return StaticEncoder()
+    if not _is_remote(settings):
+        raise PlimsollError(
+            f"the embedding model {settings.embedding_model} is not one of the local models",
+            where="EMBEDDING_MODEL",
+            remedy="Use wordllama or minilm, or set OPENAI_API_KEY or OPENAI_BASE_URL for a model of a server",
+        )
+    from embeddings.encoders.openai import OpenAIEncoder
+
+    return OpenAIEncoder.from_settings(settings)
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """What would embed, for the health check, without spending anything.
+
+    Returns:
+        `model`, `kind` (static, transformer or server), `dimension` (None where only an answer would tell), and `reachable`.
+
+    Raises:
+        PlimsollError: it is not installed, or its server does not answer.
+    """
+    model = (settings.embedding_model or "").lower()
+    if _is_remote(settings) and model not in (*STATIC_MODELS, *MINILM_MODELS):
+        from embeddings.encoders.openai import describe_server
+
+        return describe_server(settings)
+    encoder = choose(settings)
+    kind = "transformer" if model in MINILM_MODELS else "static"
+    return {"model": encoder.model, "kind": kind, "dimension": encoder.dimension, "reachable": True}
+
+
+def _is_remote(settings: Settings) -> bool:
+    return settings.openai_api_key is not None or settings.openai_base_url is not None

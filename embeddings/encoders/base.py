@@ -1,0 +1,74 @@
+"""What every encoder offers, and the arithmetic that they share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+
+
+@dataclass
+class Usage:
+    """What embedding has taken so far.
+
+    Attributes:
+        calls: batches handed to the model, or requests to its server.
+        tokens: tokens embedded, as the model or its server counts them.
+        cost_usd: what a server's list price makes of them; None if no price is known.
+    """
+
+    calls: int = 0
+    tokens: int = 0
+    cost_usd: float | None = None
+
+
+class Encoder(Protocol):
+    """A model that turns texts into vectors.
+
+    Attributes:
+        model: its name, as it is kept beside every vector.
+        dimension: the length of its vectors.
+        batch_size: how many texts it likes at once.
+        dense_weight: how much its ranking counts in a hybrid search against the lexical one's 1.
+        usage: what it has done so far.
+    """
+
+    model: str
+    dimension: int
+    batch_size: int
+    dense_weight: float
+    usage: Usage
+
+    def encode(self, texts: Sequence[str]) -> list[Vector | None]:
+        """A unit vector for each text, cut to what the model reads; None for a text that the model refuses."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """How many tokens embedding the texts takes; a server's are estimated."""
+        ...
+
+    def price(self, tokens: int) -> float | None:
+        """What that many tokens cost in US dollars; None if it is unknown, 0 for a local model."""
+        ...
+
+
+def unit(vector: Vector) -> Vector | None:
+    """`vector` at length 1; None for one that has no direction, which cosine could not rank."""
+    length = float(np.linalg.norm(vector))
+    if not np.isfinite(length) or length < 1e-9:
+        return None
+    return (vector / length).astype(np.float32)
+
+
+def mean_direction(vectors: Sequence[Vector | None]) -> Vector | None:
+    """The direction between unit vectors; None if one is missing, for a part must not pass as the whole.
+
+    A query's cosine with it is the mean of its cosines with the vectors, but for a factor near 1: one vector an entity
+    does what a search over all of them would.
+    """
+    if not vectors or any(vector is None for vector in vectors):
+        return None
+    return unit(np.sum([vector for vector in vectors if vector is not None], axis=0, dtype=np.float32))

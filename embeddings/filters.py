@@ -1,0 +1,92 @@
+"""What a search is narrowed to, in the words of each leg. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from embeddings.collections import FILE_CHANGES, Collection
+from embeddings.lexical import Condition
+from embeddings.store import literal
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a search is narrowed to; None and False do not narrow.
+
+    Attributes:
+        repo_name: the repository, `owner/name`, in any case.
+        author: the login, in any case.
+        merged_since, merged_until: the first and the last UTC day of merging, both inclusive.
+        high_risk: only high-risk pull requests, or their files.
+        feature: only features, or their files.
+        language: the language of the file, or of most of the pull request's changed lines, in any case.
+    """
+
+    repo_name: str | None = None
+    author: str | None = None
+    merged_since: date | None = None
+    merged_until: date | None = None
+    high_risk: bool = False
+    feature: bool = False
+    language: str | None = None
+
+    def condition(self, collection: Collection) -> Condition:
+        """As a condition of SQL on the mart's rows, named `mart`."""
+        clauses: list[tuple[str, Sequence[object]]] = []
+        if self.repo_name:
+            clauses.append(("lower(mart.repo_name) = lower(%s)", [self.repo_name]))
+        if self.author:
+            clauses.append(("lower(mart.author) = lower(%s)", [self.author]))
+        if self.merged_since:
+            clauses.append(("mart.merged_at >= %s", [_midnight(self.merged_since)]))
+        if self.merged_until:
+            clauses.append(("mart.merged_at < %s", [_midnight(self.merged_until + timedelta(days=1))]))
+        of_pull_request = [
+            name for name, wanted in (("high_risk", self.high_risk), ("is_feature", self.feature)) if wanted
+        ]
+        if of_pull_request and collection is FILE_CHANGES:
+            flags = " and ".join(of_pull_request)
+            clauses.append((f"mart.pr_id in (select pr_id from marts.repo_prs where {flags})", []))
+        else:
+            clauses += [(f"mart.{name}", []) for name in of_pull_request]
+        if self.language:
+            clauses.append(self._language_clause(collection))
+        return Condition(
+            " and ".join(sql for sql, _ in clauses), tuple(value for _, values in clauses for value in values)
+        )
+
+    def _language_clause(self, collection: Collection) -> tuple[str, Sequence[object]]:
+        if collection is FILE_CHANGES:
+            return "lower(mart.language) = lower(%s)", [self.language]
+        main_language = """(
+            select file_changes.language from marts.file_changes
+            where file_changes.pr_id = mart.pr_id and file_changes.language is not null
+            order by file_changes.lines_changed desc, file_changes.file_path limit 1
+        )"""
+        return f"lower({main_language}) = lower(%s)", [self.language]
+
+    def expression(self) -> str:
+        """As an expression of Milvus.
+
+        Milvus compares text case by case: call it on filters whose names were looked up, see `search.with_stored_names`.
+        """
+        clauses = []
+        for name, value in (("repo_name", self.repo_name), ("author", self.author), ("language", self.language)):
+            if value:
+                clauses.append(f"{name} == {literal(value)}")
+        if self.merged_since:
+            clauses.append(f"merged_at >= {int(_midnight(self.merged_since).timestamp())}")
+        if self.merged_until:
+            # 0 stands for "not merged"
+            clauses.append(
+                f"merged_at > 0 and merged_at < {int(_midnight(self.merged_until + timedelta(days=1)).timestamp())}"
+            )
+        if self.high_risk:
+            clauses.append("high_risk == true")
+        if self.feature:
+            clauses.append("is_feature == true")
+        return " and ".join(clauses)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

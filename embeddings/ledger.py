@@ -1,0 +1,199 @@
+"""What Milvus is known to hold, kept in Postgres: comparing 60,000 hashes takes Milvus seconds and Postgres none.
+
+A row is written after Milvus has acknowledged the entity, so a sync that is killed between the two repeats a batch and never
+misses one. Milvus' own counts are held against the ledger at every sync, and a repository that differs is read anew.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
+from psycopg2.extras import execute_values
+
+from warehouse.errors import PlimsollError
+
+if TYPE_CHECKING:
+    from embeddings.sync import SyncReport
+
+SCHEMA = "search"
+DDL = f"""
+create schema if not exists {SCHEMA};
+
+create table if not exists {SCHEMA}.entities (
+    collection text not null,
+    id text not null,
+    repo_name text not null,
+    content_sha256 text not null,
+    record_sha256 text not null,
+    refusal text,
+    primary key (collection, id)
+);
+create index if not exists entities_by_repository on {SCHEMA}.entities (collection, repo_name);
+comment on table {SCHEMA}.entities is
+    'One row per entity that Milvus has acknowledged; with a refusal, per document that the model refuses to embed.';
+
+create table if not exists {SCHEMA}.syncs (
+    collection text not null,
+    name text not null,
+    model text not null,
+    started_at timestamptz not null,
+    finished_at timestamptz not null,
+    embedded bigint not null,
+    rewritten bigint not null,
+    deleted bigint not null,
+    refused bigint not null,
+    calls bigint not null,
+    tokens bigint not null,
+    cost_usd double precision
+);
+comment on table {SCHEMA}.syncs is 'One row per finished sync of a collection.';
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger knows of one entity.
+
+    Attributes:
+        refusal: why the model refuses the document; None for one that Milvus holds.
+    """
+
+    id: str
+    content_sha256: str
+    record_sha256: str
+    refusal: str | None = None
+
+
+@contextmanager
+def only_one_sync(connection: PsycopgConnection) -> Iterator[None]:
+    """Hold off other syncs, on whichever machine, while this session lasts.
+
+    Raises:
+        PlimsollError: another sync is running.
+    """
+    key = int.from_bytes(hashlib.sha256(b"plimsoll embeddings sync").digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_lock(%s)", (key,))
+        row = cursor.fetchone()
+        connection.commit()
+        if not row or not row[0]:
+            raise PlimsollError("another embeddings sync is running", remedy="Let it finish, then run this again")
+        try:
+            yield
+        finally:
+            # after an error the transaction must end before anything else is said
+            connection.rollback()
+            cursor.execute("select pg_advisory_unlock(%s)", (key,))
+            connection.commit()
+
+
+class Ledger:
+    """The entities of one collection as Milvus acknowledged them.
+
+    Args:
+        connection: the warehouse; the caller commits.
+        name: the collection's full name.
+    """
+
+    def __init__(self, connection: PsycopgConnection, name: str) -> None:
+        self._connection = connection
+        self.name = name
+
+    def count_by_repository(self) -> dict[str, tuple[int, int]]:
+        """Repository → (entities held, documents refused)."""
+        query = f"""
+            select repo_name, count(*) filter (where refusal is null), count(refusal)
+            from {SCHEMA}.entities where collection = %s group by 1
+        """
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, (self.name,))
+            return {repo_name: (held, refused) for repo_name, held, refused in cursor.fetchall()}
+
+    def of_repository(self, repo_name: str) -> dict[str, Entry]:
+        """Id → entry, of one repository."""
+        query = f"""
+            select id, content_sha256, record_sha256, refusal from {SCHEMA}.entities
+            where collection = %s and repo_name = %s
+        """
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, (self.name, repo_name))
+            return {row[0]: Entry(*row) for row in cursor.fetchall()}
+
+    def record(self, repo_name: str, entries: Iterable[Entry]) -> None:
+        """Write entries, in place of those with the same ids."""
+        rows = [
+            (self.name, entry.id, repo_name, entry.content_sha256, entry.record_sha256, entry.refusal)
+            for entry in entries
+        ]
+        query = f"""
+            insert into {SCHEMA}.entities (collection, id, repo_name, content_sha256, record_sha256, refusal) values %s
+            on conflict (collection, id) do update set
+                repo_name = excluded.repo_name, content_sha256 = excluded.content_sha256,
+                record_sha256 = excluded.record_sha256, refusal = excluded.refusal
+        """
+        with self._connection.cursor() as cursor:
+            execute_values(cursor, query, rows, page_size=1000)
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """Remove the entries with these ids."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                f"delete from {SCHEMA}.entities where collection = %s and id = any(%s)", (self.name, list(ids))
+            )
+
+    def forget_repository(self, repo_name: str) -> None:
+        """Remove the entries of one repository."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                f"delete from {SCHEMA}.entities where collection = %s and repo_name = %s", (self.name, repo_name)
+            )
+
+    def clear(self) -> None:
+        """Remove every entry of the collection."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(f"delete from {SCHEMA}.entities where collection = %s", (self.name,))
+
+
+def prepare(connection: PsycopgConnection) -> None:
+    """Make the ledger's tables unless they are there."""
+    with connection.cursor() as cursor:
+        cursor.execute(DDL)
+    connection.commit()
+
+
+def record_sync(connection: PsycopgConnection, report: "SyncReport", started_at: datetime) -> None:
+    """Write the row of a finished sync."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            insert into {SCHEMA}.syncs (
+                collection, name, model, started_at, finished_at, embedded, rewritten, deleted, refused, calls, tokens,
+                cost_usd
+            ) values (%s, %s, %s, %s, now(), %s, %s, %s, %s, %s, %s, %s)
+            """,
+            (
+                report.collection,
+                report.name,
+                report.model,
+                started_at,
+                report.embedded,
+                report.rewritten,
+                report.deleted,
+                report.refused,
+                report.calls,
+                report.tokens,
+                report.cost_usd,
+            ),
+        )
+
+
+def last_sync(connection: PsycopgConnection, alias: str) -> datetime | None:
+    """When the last finished sync of a collection ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"select max(finished_at) from {SCHEMA}.syncs where collection = %s", (alias,))
+        row = cursor.fetchone()
+    return row[0] if row else None

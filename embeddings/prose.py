@@ -1,0 +1,74 @@
+"""Text as people wrote it → plain prose, and cutting it without breaking a character. Pure."""
+
+import re
+
+_HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_CODE_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n.*?(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_IMAGE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)")
+_LINK = re.compile(r"\[([^\]\n]*)\]\([^)\n]*\)")
+_URL = re.compile(r"https?://[^\s)>\]]+")
+_TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,400}>")
+_QUOTED_LINE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
+_HEADING_LINE = re.compile(r"^[ \t]*#{1,6}[ \t].*$", re.MULTILINE)
+_CHECK_LINE = re.compile(r"^[ \t]*[-*+][ \t]+\[[ xX]\].*$", re.MULTILINE)
+_LIST_MARK = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+", re.MULTILINE)
+_EMPHASIS = re.compile(r"[*_`~]{1,3}(?=\S)|(?<=\S)[*_`~]{2,3}|`+")
+_BLANK = re.compile(r"[^\S\n]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+# a commit that only says what the tool did: it tells nothing of the pull request
+_TOOL_HEADLINE = re.compile(
+    r"^(?:merge (?:branch|remote-tracking|pull request|commit|tag)\b|apply suggestions? from|update [\w./-]+$|wip$|fixup!|squash!)",
+    re.IGNORECASE,
+)
+_GENERIC_BRANCH = re.compile(
+    r"^(?:patch|main|master|develop|dev|trunk|head|update|release|fork)(?:[ -]?\d+)*$", re.IGNORECASE
+)
+
+
+def prose(markdown: str | None) -> str:
+    """The sentences of a Markdown body, one line a paragraph or list item.
+
+    HTML comments, code blocks, images, badges, template headings, check lists, quoted text and bare addresses go: they are
+    the same in every pull request of a repository, and would make all of them alike.
+    """
+    if not markdown:
+        return ""
+    text = markdown.replace("\r\n", "\n").replace("\r", "\n")
+    for noise in (_HTML_COMMENT, _CODE_FENCE, _IMAGE):
+        text = noise.sub(" ", text)
+    text = _LINK.sub(r"\1", text)
+    for noise in (_URL, _TAG, _QUOTED_LINE, _HEADING_LINE, _CHECK_LINE, _LIST_MARK):
+        text = noise.sub(" ", text)
+    text = _EMPHASIS.sub("", text)
+    lines = (_BLANK.sub(" ", line).strip() for line in plain(text).split("\n"))
+    return "\n".join(line for line in lines if any(character.isalnum() for character in line))
+
+
+def plain(text: str) -> str:
+    """`text` without control characters, which neither Milvus nor a tokenizer has a use for."""
+    return _CONTROL.sub(" ", text)
+
+
+def branch_words(branch: str | None, author: str | None = None) -> str:
+    """What a branch's name says: `jane/fix-nonce_reuse` → `fix nonce reuse`; empty for `patch-1`, `main` and the like."""
+    segments = [segment for segment in plain(branch or "").split("/") if segment]
+    if len(segments) > 1 and author and segments[0].lower() == author.lower():
+        segments = segments[1:]
+    words = " ".join(re.split(r"[-_./\s]+", " ".join(segments))).strip()
+    return "" if _GENERIC_BRANCH.match(words) else words
+
+
+def headlines(messages: list[str]) -> str:
+    """The first lines of commit messages, each once, without merges and other lines that tools write."""
+    first_lines = (plain(message).strip().split("\n", 1)[0].strip() for message in messages)
+    return "\n".join(dict.fromkeys(line for line in first_lines if line and not _TOOL_HEADLINE.match(line)))
+
+
+def cut_bytes(text: str, limit: int) -> str:
+    """The longest beginning of `text` with at most `limit` bytes of UTF-8, whole characters only."""
+    encoded = text.encode("utf-8", errors="replace")
+    if len(encoded) <= limit:
+        # a lone surrogate cannot be encoded: what is stored must be what was measured
+        return encoded.decode("utf-8")
+    return encoded[:limit].decode("utf-8", errors="ignore")

@@ -1,0 +1,126 @@
+"""What the documents are made of: the marts' rows, with bodies, commits and patches from staging."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
+from psycopg2.extras import RealDictCursor
+
+from embeddings.collections import FILE_CHANGES, PR_INDEX, Collection
+from embeddings.documents import Document, file_change_document, pull_request_document
+from warehouse.errors import PlimsollError
+
+FETCH_ROWS = 2000
+
+PULL_REQUESTS = """
+with pull_requests as (
+    select * from marts.repo_prs where {condition}
+),
+
+commits as (
+    select pr_id, array_agg(message order by position) as commit_messages
+    from staging.stg_github__pull_request_commits
+    where pr_id in (select pr_id from pull_requests)
+    group by pr_id
+),
+
+files as (
+    select
+        pr_id,
+        array_agg(file_path order by lines_changed desc, file_path) as file_paths,
+        (array_agg(language order by lines_changed desc, file_path) filter (where language is not null))[1] as language
+    from marts.file_changes
+    where pr_id in (select pr_id from pull_requests)
+    group by pr_id
+)
+
+select
+    pull_requests.repo_name, pull_requests.pr_id, pull_requests.pr_number, pull_requests.title, pull_requests.author,
+    pull_requests.created_at, pull_requests.merged_at, pull_requests.is_merged, pull_requests.additions,
+    pull_requests.deletions, pull_requests.labels_full, pull_requests.risk_score, pull_requests.high_risk,
+    pull_requests.is_feature, pull_requests.url, staged.body, staged.head_ref_name, commits.commit_messages,
+    files.file_paths, files.language
+from pull_requests
+inner join staging.stg_github__pull_requests as staged on pull_requests.pr_id = staged.pr_id
+left join commits on pull_requests.pr_id = commits.pr_id
+left join files on pull_requests.pr_id = files.pr_id
+order by pull_requests.repo_name, pull_requests.pr_number
+"""
+
+FILE_CHANGE_ROWS = """
+with files as (
+    select * from marts.file_changes where {condition}
+)
+
+select
+    files.repo_name, files.pr_id, files.pr_number, files.file_path, files.language, files.lines_changed, files.author,
+    files.created_at, files.merged_at, pull_requests.title, pull_requests.is_merged, pull_requests.labels_full,
+    pull_requests.high_risk, pull_requests.is_feature, files.risk as risk_score, pull_requests.url, staged.patch
+from files
+inner join marts.repo_prs as pull_requests on files.pr_id = pull_requests.pr_id
+inner join staging.stg_github__pull_request_files as staged
+    on files.pr_id = staged.pr_id and files.file_path = staged.file_path
+order by files.repo_name, files.pr_number, files.file_path
+"""
+
+
+@dataclass(frozen=True)
+class RowSource:
+    """How a collection's rows are read and made into documents."""
+
+    query: str
+    document: Callable[[Mapping[str, Any]], Document]
+
+
+SOURCES: dict[str, RowSource] = {
+    PR_INDEX.alias: RowSource(PULL_REQUESTS, pull_request_document),
+    FILE_CHANGES.alias: RowSource(FILE_CHANGE_ROWS, file_change_document),
+}
+
+
+def count_by_repository(connection: PsycopgConnection, collection: Collection) -> dict[str, int]:
+    """Repository → how many documents the marts have of it."""
+    with connection.cursor() as cursor:
+        _execute(cursor, f"select repo_name, count(*) from marts.{collection.mart} group by 1 order by 1", ())
+        return dict(cursor.fetchall())
+
+
+def documents_of_repository(
+    connection: PsycopgConnection, collection: Collection, repo_name: str
+) -> Iterator[Document]:
+    """The documents of one repository, read a few thousand rows at a time."""
+    source = SOURCES[collection.alias]
+    with connection.cursor("documents", cursor_factory=RealDictCursor) as cursor:
+        cursor.itersize = FETCH_ROWS
+        _execute(cursor, source.query.format(condition="repo_name = %s"), (repo_name,))
+        for row in cursor:
+            yield source.document(row)
+
+
+def rows_by_key(
+    connection: PsycopgConnection, collection: Collection, keys: Sequence[tuple[Any, ...]]
+) -> list[dict[str, Any]]:
+    """The rows with these keys: (repo_name, pr_number), for file changes with file_path; those that are gone are left out."""
+    if not keys:
+        return []
+    columns = "repo_name, pr_number, file_path" if collection is FILE_CHANGES else "repo_name, pr_number"
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        _execute(cursor, SOURCES[collection.alias].query.format(condition=f"({columns}) in %s"), (tuple(keys),))
+        return [dict(row) for row in cursor.fetchall()]
+
+
+def _execute(cursor: Any, query: str, parameters: Sequence[Any]) -> None:
+    try:
+        cursor.execute(query, parameters)
+    except (
+        psycopg2.errors.UndefinedTable,
+        psycopg2.errors.InvalidSchemaName,
+        psycopg2.errors.UndefinedColumn,
+    ) as error:
+        cursor.connection.rollback()
+        raise PlimsollError(
+            f"the warehouse has no marts to read: {str(error).splitlines()[0]}",
+            remedy="Load and build them first: make run, or dbt build --project-dir dbt_project",
+        ) from None

@@ -1,0 +1,293 @@
+"""A query → pull requests or file changes, best first."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+import psycopg2
+from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
+
+from embeddings import routes, rows
+from embeddings.collections import FILE_CHANGES, PR_INDEX, Collection
+from embeddings.direct import answer
+from embeddings.encoders import Encoder, choose
+from embeddings.filters import Filters
+from embeddings.fusion import fuse
+from embeddings.lexical import LexicalIndex
+from embeddings.passages import best_passage
+from embeddings.prose import cut_bytes
+from embeddings.routes import Route
+from embeddings.store import Store, literal
+from embeddings.words import terms
+from warehouse import postgres
+from warehouse.errors import PlimsollError
+from warehouse.settings import Settings, load_settings
+
+Kind = Literal["pr", "file"]
+KINDS: dict[str, Collection] = {"pr": PR_INDEX, "file": FILE_CHANGES}
+# how deep each leg looks before they are fused: deeper changed no result's place among the first ten
+DEPTH = 100
+# beyond this a query's words add nothing, and a book pasted by mistake must not be searched word by word
+QUERY_BYTES = 8_000
+EVERYTHING = Filters()
+NOT_SYNCED = "Run python -m embeddings sync"
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """One pull request or file change that was found.
+
+    Attributes:
+        score: 0–1, comparable within one search only.
+        passage: the part of its text that matches the query best.
+        risk_score: 0–10, of the pull request, or of the file.
+        file_path: the file; None for a pull request.
+        route: how it was found: direct, lexical, dense or hybrid.
+    """
+
+    score: float
+    url: str
+    title: str
+    author: str
+    merged_at: datetime | None
+    risk_score: float
+    passage: str
+    repo_name: str
+    pr_number: int
+    file_path: str | None
+    route: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain values for JSON."""
+        values = asdict(self)
+        values["merged_at"] = self.merged_at.astimezone(UTC).isoformat() if self.merged_at else None
+        return values
+
+
+@dataclass(frozen=True)
+class SearchAnswer:
+    """The results, best first, and how they were found.
+
+    Attributes:
+        explanation: for people, a line per step.
+    """
+
+    route: str
+    results: list[SearchResult]
+    explanation: list[str]
+
+
+def search(
+    query: str,
+    *,
+    kind: Kind = "pr",
+    filters: Filters = EVERYTHING,
+    limit: int = 10,
+    settings: Settings | None = None,
+) -> list[SearchResult]:
+    """Find pull requests, or file changes, by what they are about.
+
+    Args:
+        query: words in any language, a pull request's number or URL, `@login`, or a path.
+        kind: `pr` or `file`.
+        filters: what to narrow it to.
+        limit: how many results at most.
+        settings: where the warehouse and Milvus are; read from the environment if None.
+
+    Raises:
+        PlimsollError: nothing was synced yet, or a service failed.
+    """
+    with Searcher.open(settings or load_settings()) as searcher:
+        return searcher.search(query, kind=kind, filters=filters, limit=limit).results
+
+
+class Searcher:
+    """A search that stays open for many queries.
+
+    Args:
+        settings: where everything is.
+        connection: the warehouse.
+    """
+
+    def __init__(self, settings: Settings, connection: PsycopgConnection) -> None:
+        self._settings = settings
+        self._connection = connection
+        self._store: Store | None = None
+        self._encoder: Encoder | None = None
+        self._pool = ThreadPoolExecutor(max_workers=1)
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Connect to the warehouse; Milvus and the model are opened by the first query that needs them."""
+        return cls(settings, postgres.connect(settings, autocommit=True))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.shutdown()
+        self._connection.close()
+        if self._store is not None:
+            self._store.close()
+
+    def search(self, query: str, *, kind: Kind = "pr", filters: Filters = EVERYTHING, limit: int = 10) -> SearchAnswer:
+        """Answer a query; see `search`."""
+        collection = KINDS[kind]
+        query = cut_bytes(query.replace("\x00", " "), QUERY_BYTES).strip()
+        if not query:
+            raise PlimsollError("the query is empty", remedy="Say what to look for")
+        filters = with_stored_names(self._connection, filters)
+        route = routes.choose(query)
+        explanation = [f"route {route.name}: {route.reason}"]
+        if route.name == "direct":
+            rows_found = answer(self._connection, collection, route, filters, limit)
+            if rows_found:
+                explanation.append(f"answered by the marts in SQL: {len(rows_found)} rows")
+                return SearchAnswer("direct", _direct_results(collection, rows_found), explanation)
+            route = Route("hybrid", "the marts have nothing of that name")
+            explanation.append(f"route {route.name}: {route.reason}")
+        return self._ranked(collection, query, route, filters, limit, explanation)
+
+    def similar(self, repo_name: str, number: int, *, filters: Filters = EVERYTHING, limit: int = 10) -> SearchAnswer:
+        """The pull requests that are most like a given one, itself left out.
+
+        Raises:
+            PlimsollError: it is not in the collection.
+        """
+        filters = with_stored_names(self._connection, filters)
+        stored = with_stored_names(self._connection, Filters(repo_name=repo_name)).repo_name
+        id = f"{stored}#{number}"
+        name = self._collection_name(PR_INDEX)
+        found = self.store.get(name, [id], ["id", "vector"])
+        if not found:
+            raise PlimsollError("no such pull request among the vectors", where=id, remedy=NOT_SYNCED)
+        expression = " and ".join(part for part in (filters.expression(), f"id != {literal(id)}") if part)
+        hits = self.store.search(name, found[0]["vector"], expression, limit)
+        explanation = [f"route dense: the vectors nearest to that of {id}"]
+        return SearchAnswer("dense", self._results(PR_INDEX, hits, "dense", id), explanation)
+
+    @property
+    def store(self) -> Store:
+        """Milvus, opened when it is first needed."""
+        if self._store is None:
+            self._store = Store.open(self._settings)
+        return self._store
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model, loaded when it is first needed."""
+        if self._encoder is None:
+            self._encoder = choose(self._settings)
+        return self._encoder
+
+    def _ranked(
+        self, collection: Collection, query: str, route: Route, filters: Filters, limit: int, explanation: list[str]
+    ) -> SearchAnswer:
+        query_terms = terms(query)
+        depth = max(DEPTH, limit)
+        # the lexical leg is Postgres' work: it runs while the query is embedded and Milvus searches
+        pending = self._pool.submit(self._lexical, collection, query_terms, filters, depth)
+        if route.name == "lexical" and (lexical := pending.result()):
+            explanation.append(
+                f"lexical: {len(lexical)} documents for the terms {', '.join(dict.fromkeys(query_terms))}"
+            )
+            return SearchAnswer("lexical", self._results(collection, lexical[:limit], "lexical", query), explanation)
+        dense = self._dense(collection, query, filters, depth)
+        lexical = pending.result()
+        name = "hybrid" if lexical else "dense"
+        explanation.append(
+            f"lexical: {len(lexical)} documents for the terms {', '.join(dict.fromkeys(query_terms)) or '(none)'}"
+        )
+        explanation.append(f"dense: {len(dense)} documents by {self.encoder.model}")
+        if lexical:
+            explanation.append(f"fused: scores of each leg at 0–1, dense counted {self.encoder.dense_weight:g} times")
+        fused = fuse(lexical, dense, self.encoder.dense_weight)
+        return SearchAnswer(name, self._results(collection, fused[:limit], name, query), explanation)
+
+    def _lexical(
+        self, collection: Collection, query_terms: Sequence[str], filters: Filters, depth: int
+    ) -> list[tuple[str, float]]:
+        try:
+            return LexicalIndex(self._connection, collection).search(query_terms, filters.condition(collection), depth)
+        except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
+            raise PlimsollError("nothing has been embedded yet", remedy=NOT_SYNCED) from None
+
+    def _dense(self, collection: Collection, query: str, filters: Filters, depth: int) -> list[tuple[str, float]]:
+        name = self._collection_name(collection)
+        vector = self.encoder.encode([query])[0]
+        if vector is None:
+            return []
+        return self.store.search(name, vector.tolist(), filters.expression(), depth)
+
+    def _collection_name(self, collection: Collection) -> str:
+        """The collection behind the alias, which must be of the model that embeds the query."""
+        name = self.store.alias_target(collection.alias)
+        if name is None:
+            raise PlimsollError(f"the collection {collection.alias} does not exist yet", remedy=NOT_SYNCED)
+        if not name.startswith(collection.prefix(self.encoder.model, self.encoder.dimension)):
+            raise PlimsollError(
+                f"the collection {collection.alias} was not embedded with {self.encoder.model}",
+                remedy=f"{NOT_SYNCED}, or set EMBEDDING_MODEL to the model that was used",
+            )
+        return name
+
+    def _results(
+        self, collection: Collection, hits: Sequence[tuple[str, float]], route: str, query: str
+    ) -> list[SearchResult]:
+        """The hits with what the marts know of them now; those that have left the marts drop out."""
+        found = {}
+        for row in rows.rows_by_key(self._connection, collection, [_key(id) for id, _ in hits]):
+            document = rows.SOURCES[collection.alias].document(row)
+            found[document.id] = (row, best_passage(document, query))
+        return [_result(collection, found[id][0], score, route, found[id][1]) for id, score in hits if id in found]
+
+
+def with_stored_names(connection: PsycopgConnection, filters: Filters) -> Filters:
+    """The filters with names spelt as the marts spell them; GitHub's names are the same in any case."""
+    lookups = {
+        "repo_name": "select repo_name from marts.repo_prs where lower(repo_name) = lower(%s) limit 1",
+        "author": "select author from marts.repo_prs where lower(author) = lower(%s) limit 1",
+        "language": "select language from marts.file_changes where lower(language) = lower(%s) limit 1",
+    }
+    names = {}
+    for name, query in lookups.items():
+        if wanted := getattr(filters, name):
+            with connection.cursor() as cursor:
+                cursor.execute(query, (wanted.replace("\x00", ""),))
+                row = cursor.fetchone()
+            names[name] = row[0] if row else wanted
+    return replace(filters, **names)
+
+
+def _key(id: str) -> tuple[Any, ...]:
+    """`owner/name#number[:path]` → (repo_name, pr_number[, file_path])."""
+    repo_name, _, rest = id.partition("#")
+    number, separator, path = rest.partition(":")
+    return (repo_name, int(number), path) if separator else (repo_name, int(number))
+
+
+def _direct_results(collection: Collection, found: Sequence[Mapping[str, Any]]) -> list[SearchResult]:
+    document = rows.SOURCES[collection.alias].document
+    return [_result(collection, row, 1.0, "direct", best_passage(document(row), "")) for row in found]
+
+
+def _result(collection: Collection, row: Mapping[str, Any], score: float, route: str, passage: str) -> SearchResult:
+    return SearchResult(
+        score=round(score, 4),
+        url=row["url"],
+        title=row["title"],
+        author=row["author"],
+        merged_at=row["merged_at"],
+        risk_score=float(row["risk_score"]),
+        passage=passage,
+        repo_name=row["repo_name"],
+        pr_number=row["pr_number"],
+        file_path=row["file_path"] if collection is FILE_CHANGES else None,
+        route=route,
+    )

@@ -1,0 +1,223 @@
+"""Milvus: Lite, a server or Zilliz Cloud, by URL alone."""
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from embeddings.collections import Collection, milvus_schema
+from warehouse.errors import PlimsollError
+from warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from pymilvus import MilvusClient
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_SECONDS = 10
+READ_ROWS = 2000
+REMEDY = "Check MILVUS_URL and MILVUS_TOKEN, or unset them for Milvus Lite"
+
+
+class Store:
+    """A connection to Milvus.
+
+    Args:
+        client: the client.
+        lite_path: the file of Milvus Lite; None for a server.
+    """
+
+    def __init__(self, client: "MilvusClient", lite_path: Path | None) -> None:
+        self._client = client
+        self._lite_path = lite_path
+        self._loaded: set[str] = set()
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Connect.
+
+        Raises:
+            PlimsollError: it cannot be reached, or another process has the file of Milvus Lite open.
+        """
+        uri = settings.milvus_uri
+        lite_path = None if "://" in uri else Path(uri).absolute()
+        if lite_path is not None:
+            lite_path.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_if_in_use(lite_path)
+        from pymilvus import MilvusClient
+
+        quieten()
+        token = settings.milvus_token.get_secret_value() if settings.milvus_token else ""
+        try:
+            client = MilvusClient(str(lite_path) if lite_path else uri, token=token, timeout=CONNECT_TIMEOUT_SECONDS)
+            client.list_collections(timeout=CONNECT_TIMEOUT_SECONDS)
+        except Exception as error:
+            raise PlimsollError(f"cannot reach Milvus at {uri}: {_reason(error, token)}", remedy=REMEDY) from None
+        return cls(client, lite_path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, and let other processes have the file of Milvus Lite."""
+        self._client.close()
+        if self._lite_path is not None:
+            from milvus_lite.server_manager import server_manager_instance
+
+            # the client's close leaves the in-process server running, and with it the lock on the file
+            server_manager_instance.release_server(str(self._lite_path))
+
+    @property
+    def is_lite(self) -> bool:
+        """Whether this is Milvus Lite."""
+        return self._lite_path is not None
+
+    def alias_target(self, alias: str) -> str | None:
+        """The collection behind an alias; None if there is none."""
+        for name in self._client.list_collections():
+            found = self._client.list_aliases(collection_name=name)
+            aliases = found.get("aliases", []) if isinstance(found, dict) else found
+            if alias in aliases:
+                return str(name)
+        return None
+
+    def collections_of(self, collection: Collection) -> list[str]:
+        """Every collection that was ever made for this alias and is still there."""
+        return sorted(name for name in self._client.list_collections() if name.startswith(f"{collection.alias}_"))
+
+    def create(self, collection: Collection, name: str, dimension: int) -> None:
+        """Make a collection unless it is there."""
+        if not self._client.has_collection(name):
+            index = self._client.prepare_index_params()
+            # brute force in Lite: its other indexes save little at its sizes and cost recall
+            kind, parameters = ("FLAT", {}) if self.is_lite else ("HNSW", {"M": 16, "efConstruction": 200})
+            index.add_index("vector", index_type=kind, metric_type="COSINE", params=parameters)
+            self._client.create_collection(
+                name, schema=milvus_schema(collection, dimension), index_params=index, consistency_level="Strong"
+            )
+
+    def _load(self, name: str) -> None:
+        """Bring a collection into memory, which Milvus asks for before anything is read; Lite forgets it at each end."""
+        if name not in self._loaded:
+            self._client.load_collection(name)
+            self._loaded.add(name)
+
+    def switch_alias(self, alias: str, name: str) -> None:
+        """Point the alias at another collection, in one step."""
+        if self.alias_target(alias) is None:
+            self._client.create_alias(collection_name=name, alias=alias)
+        else:
+            self._client.alter_alias(collection_name=name, alias=alias)
+
+    def drop(self, name: str) -> None:
+        """Remove a collection."""
+        self._client.drop_collection(name)
+
+    def count(self, name: str, expression: str = "") -> int:
+        """How many entities there are."""
+        self._load(name)
+        rows = self._client.query(name, filter=expression, output_fields=["count(*)"])
+        return int(rows[0]["count(*)"])
+
+    def read(self, name: str, expression: str, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Entities that match an expression, in no order."""
+        self._load(name)
+        iterator = self._client.query_iterator(
+            name, filter=expression, output_fields=list(fields), batch_size=READ_ROWS
+        )
+        try:
+            while batch := iterator.next():
+                yield from batch
+        finally:
+            iterator.close()
+
+    def get(self, name: str, ids: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]]:
+        """The entities with these ids."""
+        self._load(name)
+        return list(self._client.get(name, ids=list(ids), output_fields=list(fields)))
+
+    def upsert(self, name: str, entities: Sequence[Mapping[str, Any]]) -> None:
+        """Write entities, in place of those with the same ids."""
+        if entities:
+            self._client.upsert(name, [dict(entity) for entity in entities])
+
+    def delete(self, name: str, ids: Iterable[str]) -> None:
+        """Remove the entities with these ids."""
+        if found := list(ids):
+            self._client.delete(name, ids=found)
+
+    def flush(self, name: str) -> None:
+        """Make what was written durable."""
+        self._client.flush(name)
+
+    def search(self, name: str, vector: Sequence[float], expression: str, limit: int) -> list[tuple[str, float]]:
+        """The nearest entities: (id, cosine), nearest first."""
+        self._load(name)
+        hits = self._client.search(
+            name,
+            data=[list(vector)],
+            anns_field="vector",
+            filter=expression,
+            limit=limit,
+            output_fields=["id"],
+            search_params={"metric_type": "COSINE", "params": {} if self.is_lite else {"ef": max(128, limit)}},
+        )[0]
+        return [(str(hit["id"]), float(hit["distance"])) for hit in hits]
+
+
+def literal(value: str) -> str:
+    """`value` as a string of Milvus' filter language, whatever is in it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def ping(settings: Settings) -> dict[str, Any]:
+    """Whether Milvus answers, for the health check.
+
+    Returns:
+        `url` and `collections`, the names of all.
+
+    Raises:
+        PlimsollError: it does not.
+    """
+    with Store.open(settings) as store:
+        return {"url": settings.milvus_uri, "collections": sorted(store._client.list_collections())}
+
+
+def quieten() -> None:
+    """Keep the clients' own logging, which repeats every error with a traceback, out of ours."""
+    for name in ("pymilvus", "milvus_lite", "grpc"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _refuse_if_in_use(path: Path) -> None:
+    """Milvus Lite serves one process at a time; say so before it fails in many lines."""
+    lock = path / "LOCK"
+    if not lock.exists():
+        return
+    with open(lock, "a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise PlimsollError(
+                f"another process has Milvus Lite's {path.name} open",
+                where=str(path.parent),
+                remedy="Wait until the sync or search that uses it has ended, or set MILVUS_URL to a server",
+            ) from None
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def _reason(error: BaseException, token: str) -> str:
+    text = getattr(error, "message", None) or str(error) or type(error).__name__
+    text = text.replace(token, "***") if token else text
+    return text.split("\n")[0].split(os.linesep)[0]

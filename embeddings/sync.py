@@ -1,0 +1,310 @@
+"""Marts → Milvus: what is new or changed is embedded, what has left is deleted, the rest is not touched.
+
+In each batch Milvus is written first and Postgres (ledger and lexical index, one transaction) after it has acknowledged; a sync
+that is killed anywhere leaves at most one batch to repeat.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
+
+from embeddings import ledger as ledgers
+from embeddings import rows
+from embeddings.collections import Collection
+from embeddings.documents import Document
+from embeddings.encoders import Encoder, Vector
+from embeddings.encoders.base import mean_direction
+from embeddings.ledger import Entry, Ledger
+from embeddings.lexical import LexicalIndex
+from embeddings.prose import cut_bytes
+from embeddings.store import Store
+from warehouse.errors import PlimsollError
+
+logger = logging.getLogger(__name__)
+
+DELETE_ROWS = 1000
+# as many labels as a pull request can have on GitHub
+LABELS = 100
+
+Advance = Callable[[int], None]
+
+
+@dataclass
+class SyncReport:
+    """What the sync of one collection did.
+
+    Attributes:
+        collection: the alias.
+        name: the collection behind it.
+        documents: documents in the marts.
+        embedded: documents whose text was embedded.
+        rewritten: entities written again with the vector they had, for a changed field.
+        deleted: entities removed.
+        refused: documents that the model refuses to embed, set aside until their text changes.
+        calls, tokens, cost_usd: what embedding took.
+        seconds: how long it all took.
+    """
+
+    collection: str
+    name: str
+    model: str
+    documents: int = 0
+    embedded: int = 0
+    rewritten: int = 0
+    deleted: int = 0
+    refused: int = 0
+    calls: int = 0
+    tokens: int = 0
+    cost_usd: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass
+class Plan:
+    """What a batch must do."""
+
+    embed: list[Document] = field(default_factory=list)
+    rewrite: list[Document] = field(default_factory=list)
+    index: list[Document] = field(default_factory=list)
+
+    def add(self, document: Document, entry: Entry | None, indexed_sha256: str | None) -> None:
+        """Put a document where what is known of it says."""
+        if entry is None or entry.content_sha256 != document.content_sha256:
+            self.embed.append(document)
+        elif entry.refusal is None and entry.record_sha256 != document.record_sha256:
+            self.rewrite.append(document)
+        if indexed_sha256 != document.content_sha256:
+            self.index.append(document)
+
+    def __len__(self) -> int:
+        return max(len(self.embed) + len(self.rewrite), len(self.index))
+
+
+class CollectionSync:
+    """The sync of one collection.
+
+    Args:
+        collection: which.
+        store: Milvus.
+        encoder: the model.
+        reader: a connection that reads the marts.
+        writer: a connection that writes the ledger and the lexical index.
+        batch_size: documents in a batch.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        store: Store,
+        encoder: Encoder,
+        reader: PsycopgConnection,
+        writer: PsycopgConnection,
+        batch_size: int | None = None,
+    ) -> None:
+        self._collection = collection
+        self._store = store
+        self._encoder = encoder
+        self._reader = reader
+        self._writer = writer
+        self._batch_size = batch_size or encoder.batch_size
+        self._lexical = LexicalIndex(writer, collection)
+        self._prefix = collection.prefix(encoder.model, encoder.dimension)
+
+    def run(
+        self, *, repository: str | None = None, full_refresh: bool = False, advance: Advance = lambda _: None
+    ) -> SyncReport:
+        """Bring the collection and its lexical index in line with the marts.
+
+        Args:
+            repository: only this one; all, if the collection must be filled anew.
+            full_refresh: embed everything again, into a new collection that takes the old one's place at the end.
+            advance: told how many documents were dealt with.
+
+        Raises:
+            PlimsollError: the repository is unknown, or a service failed.
+        """
+        started_at, started = datetime.now(UTC), time.monotonic()
+        usage = self._encoder.usage
+        calls, tokens = usage.calls, usage.tokens
+        current = self._store.alias_target(self._collection.alias)
+        name = self._name(current, full_refresh)
+        report = SyncReport(self._collection.alias, name, self._encoder.model)
+
+        ledgers.prepare(self._writer)
+        self._lexical.prepare()
+        self._store.create(self._collection, name, self._encoder.dimension)
+        ledger = Ledger(self._writer, name)
+        reconcile(self._store, ledger)
+        self._writer.commit()
+
+        counts = rows.count_by_repository(self._reader, self._collection)
+        for repo_name in self._repositories(counts, ledger, repository, is_new=name != current):
+            report.documents += counts.get(repo_name, 0)
+            self._sync_repository(ledger, repo_name, report, advance)
+
+        self._store.flush(name)
+        if name != current:
+            self._store.switch_alias(self._collection.alias, name)
+        self._drop_others(name)
+        report.calls, report.tokens = usage.calls - calls, usage.tokens - tokens
+        report.cost_usd = self._encoder.price(report.tokens)
+        report.seconds = time.monotonic() - started
+        ledgers.record_sync(self._writer, report, started_at)
+        self._writer.commit()
+        if report.embedded + report.deleted:
+            self._lexical.tidy()
+        return report
+
+    def _name(self, current: str | None, full_refresh: bool) -> str:
+        if full_refresh:
+            return f"{self._prefix}_{int(time.time())}"
+        if current is not None and (current == self._prefix or current.startswith(f"{self._prefix}_")):
+            return current
+        return self._prefix
+
+    def _repositories(
+        self, counts: Mapping[str, int], ledger: Ledger, repository: str | None, *, is_new: bool
+    ) -> list[str]:
+        known = {*counts, *ledger.count_by_repository(), *self._lexical.repositories()}
+        if repository is None:
+            return sorted(known)
+        matches = [name for name in known if name.lower() == repository.lower()]
+        if not matches:
+            raise PlimsollError(
+                "the marts have no such repository",
+                where=repository,
+                remedy="Load it with python -m ingestion github --repo OWNER/NAME, then dbt build",
+            )
+        if is_new:
+            logger.warning("%s is filled anew, so all repositories are synced", self._collection.alias)
+            return sorted(known)
+        return matches
+
+    def _sync_repository(self, ledger: Ledger, repo_name: str, report: SyncReport, advance: Advance) -> None:
+        entries, indexed = ledger.of_repository(repo_name), self._lexical.hashes(repo_name)
+        gone = {*entries, *indexed}
+        plan = Plan()
+        for document in rows.documents_of_repository(self._reader, self._collection, repo_name):
+            gone.discard(document.id)
+            plan.add(document, entries.get(document.id), indexed.get(document.id))
+            if len(plan) >= self._batch_size:
+                self._write(ledger, repo_name, plan, report)
+                plan = Plan()
+            advance(1)
+        # the reading transaction ends here, so that a long sync does not hold back vacuum
+        self._reader.commit()
+        self._write(ledger, repo_name, plan, report)
+        self._delete(ledger, sorted(gone), report)
+
+    def _write(self, ledger: Ledger, repo_name: str, plan: Plan, report: SyncReport) -> None:
+        if not len(plan):
+            return
+        kept = self._vectors_held(ledger.name, plan.rewrite)
+        embedded = self._embed([*plan.embed, *(document for document in plan.rewrite if document.id not in kept)])
+        now = int(time.time())
+        entities, entries = [], []
+        for document in (*plan.embed, *plan.rewrite):
+            vector, embedded_at = kept.get(document.id) or (embedded[document.id], now)
+            refusal = "the model refuses this text" if vector is None else None
+            entries.append(Entry(document.id, document.content_sha256, document.record_sha256, refusal))
+            if vector is not None:
+                entities.append(self._entity(document, vector, embedded_at))
+        refused = [entry.id for entry in entries if entry.refusal]
+        # a document that is refused now may have been embedded with an earlier text
+        self._store.delete(ledger.name, refused)
+        self._store.upsert(ledger.name, entities)
+        self._lexical.write(plan.index)
+        ledger.record(repo_name, entries)
+        self._writer.commit()
+        report.rewritten += len(kept)
+        report.refused += len(refused)
+        report.embedded += len(entities) - len(kept)
+
+    def _embed(self, documents: Sequence[Document]) -> dict[str, Vector | None]:
+        # the same text is embedded once: file changes of a pull request share their title
+        texts = list(dict.fromkeys(view for document in documents for view in document.views))
+        if not texts:
+            return {}
+        vectors = dict(zip(texts, self._encoder.encode(texts), strict=True))
+        return {document.id: mean_direction([vectors[view] for view in document.views]) for document in documents}
+
+    def _vectors_held(self, name: str, documents: Sequence[Document]) -> dict[str, tuple[Sequence[float], int]]:
+        """Id → the vector that Milvus has, and when it was made."""
+        if not documents:
+            return {}
+        found = self._store.get(name, [document.id for document in documents], ["id", "vector", "embedded_at"])
+        return {entity["id"]: (entity["vector"], entity["embedded_at"]) for entity in found}
+
+    def _entity(self, document: Document, vector: Sequence[float] | Vector, embedded_at: int) -> dict[str, Any]:
+        values = {
+            **document.fields,
+            "id": document.id,
+            "vector": vector,
+            "repo_name": document.repo_name,
+            "text": document.text,
+            "content_sha256": document.content_sha256,
+            "record_sha256": document.record_sha256,
+            "embedding_model": self._encoder.model,
+            "embedded_at": embedded_at,
+        }
+        for each in self._collection.fields:
+            if each.kind == "text":
+                values[each.name] = cut_bytes(values[each.name], each.max_bytes)
+            elif each.kind == "texts":
+                values[each.name] = [cut_bytes(value, each.max_bytes) for value in values[each.name][:LABELS]]
+        return values
+
+    def _delete(self, ledger: Ledger, ids: Sequence[str], report: SyncReport) -> None:
+        for start in range(0, len(ids), DELETE_ROWS):
+            batch = ids[start : start + DELETE_ROWS]
+            self._store.delete(ledger.name, batch)
+            self._lexical.remove(batch)
+            ledger.forget(batch)
+            self._writer.commit()
+        report.deleted += len(ids)
+
+    def _drop_others(self, name: str) -> None:
+        """Remove the collections of other models and of syncs that were given up."""
+        for other in self._store.collections_of(self._collection):
+            if other != name:
+                self._store.drop(other)
+                Ledger(self._writer, other).clear()
+
+
+def reconcile(store: Store, ledger: Ledger) -> bool:
+    """Correct the ledger by what Milvus holds, if their counts differ.
+
+    They do after a kill, and when either of them was restored, moved or emptied by hand.
+
+    Returns:
+        Whether it was corrected.
+    """
+    held = sum(held for held, _ in ledger.count_by_repository().values())
+    if store.count(ledger.name) == held:
+        return False
+    logger.info("%s and its ledger differ: reading what Milvus holds", ledger.name)
+    ledger.clear()
+    fields = ("id", "repo_name", "content_sha256", "record_sha256")
+    by_repository: dict[str, list[Entry]] = {}
+    for entity in store.read(ledger.name, "", fields):
+        entry = Entry(entity["id"], entity["content_sha256"], entity["record_sha256"])
+        by_repository.setdefault(entity["repo_name"], []).append(entry)
+    for repo_name, entries in by_repository.items():
+        ledger.record(repo_name, entries)
+    return True
+
+
+def total_documents(connection: PsycopgConnection, collections: Iterable[Collection], repository: str | None) -> int:
+    """How many documents a sync will look at, for its progress bar."""
+    counts = (rows.count_by_repository(connection, collection) for collection in collections)
+    return sum(
+        number
+        for count in counts
+        for name, number in count.items()
+        if repository is None or name.lower() == repository.lower()
+    )

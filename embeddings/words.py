@@ -1,0 +1,103 @@
+"""Text → the terms of the lexical index. Pure."""
+
+import re
+from functools import lru_cache
+
+import Stemmer
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+# camelCase, HTTPServer and utf8 hold words of their own
+_PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+# scripts written without spaces: a pair of characters is their nearest thing to a word
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+")
+LONGEST_TERM = 64
+
+STOP_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "but",
+        "by",
+        "can",
+        "could",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "he",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "me",
+        "my",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "our",
+        "she",
+        "should",
+        "so",
+        "such",
+        "than",
+        "that",
+        "the",
+        "their",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "to",
+        "us",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+    ]
+)
+
+_stem = lru_cache(maxsize=200_000)(Stemmer.Stemmer("english").stemWord)
+
+
+def terms(text: str) -> list[str]:
+    """The stemmed terms of a text, with the parts of an identifier beside the whole, without stop words."""
+    found: list[str] = []
+    for match in _WORD.finditer(text):
+        word = match.group()
+        lower = word.lower()
+        if lower in STOP_WORDS:
+            continue
+        if _UNSPACED.fullmatch(lower):
+            found += [lower[i : i + 2] for i in range(len(lower) - 1)] or [lower]
+            continue
+        found.append(_stem(lower[:LONGEST_TERM]))
+        pieces = _PIECE.findall(word)
+        if len(pieces) > 1:
+            found += [_stem(piece.lower()) for piece in pieces if len(piece) > 1 and piece.lower() not in STOP_WORDS]
+    return found
