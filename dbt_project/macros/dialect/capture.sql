@@ -1,0 +1,3 @@
+{% macro capture(text, pattern) %}
+    substring({{ text }} from {{ pattern }})
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{% macro empty_json_array() %}cast('[]' as jsonb){% endmacro %}

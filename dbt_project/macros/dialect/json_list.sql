@@ -1,0 +1,3 @@
+{% macro json_list(expressions) %}
+    jsonb_build_array({{ expressions | join(', ') }})
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro matches(text, pattern) %}
+    ({{ text }} ~ ({{ pattern }}))
+{%- endmacro %}

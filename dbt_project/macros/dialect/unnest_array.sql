@@ -1,0 +1,3 @@
+{% macro unnest_array(array) %}
+    unnest({{ array }})
+{%- endmacro %}

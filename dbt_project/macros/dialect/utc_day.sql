@@ -1,0 +1,3 @@
+{% macro utc_day(timestamp) %}
+    cast({{ timestamp }} at time zone 'UTC' as date)
+{%- endmacro %}

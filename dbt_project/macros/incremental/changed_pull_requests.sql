@@ -1,0 +1,9 @@
+{% macro changed_pull_requests() %}
+    {#- the pull requests whose rows in this model may no longer be right: they changed, or somebody who took part in
+        them goes by another name, since the model was last built -#}
+    (
+        select tracked.pr_id
+        from {{ ref('int_pull_requests_tracked') }} as tracked
+        where tracked.changed_at > {{ last_built_at() }}
+    )
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{% macro model_builds() %}intermediate.model_builds{% endmacro %}

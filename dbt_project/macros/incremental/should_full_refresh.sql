@@ -1,0 +1,22 @@
+{% macro should_full_refresh() %}
+    {#- dbt's own question, asked by is_incremental() and by the materialization. Beside --full-refresh, a table is built
+        anew when a seed or var it depends on has changed, when a table it reads was built anew since, or when nothing
+        tells how it was built -#}
+    {%- if flags.FULL_REFRESH -%}
+        {%- do return(true) -%}
+    {%- endif -%}
+    {%- if not execute or model.config.materialized != 'incremental' or model.config.full_refresh == false -%}
+        {%- do return(false) -%}
+    {%- endif -%}
+    {%- set parents = ["''"] -%}
+    {%- for node_id in upstream_nodes() if node_id.startswith('model.') -%}
+        {%- do parents.append("'" ~ graph.nodes[node_id].name ~ "'") -%}
+    {%- endfor -%}
+    {%- set current = run_query(
+        'select 1 from ' ~ model_builds() ~ " as builds where builds.model_name = '" ~ model.name ~ "'"
+        ~ ' and builds.rules_version = ' ~ rules_version()
+        ~ ' and not exists (select 1 from ' ~ model_builds() ~ ' as parents where parents.model_name in ('
+        ~ parents | join(', ') ~ ') and parents.rebuilt_at > builds.built_at)'
+    ) -%}
+    {%- do return(current | length == 0) -%}
+{% endmacro %}

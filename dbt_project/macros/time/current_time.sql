@@ -1,0 +1,1 @@
+{% macro current_time() %}current_timestamp{% endmacro %}

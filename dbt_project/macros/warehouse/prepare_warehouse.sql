@@ -1,0 +1,12 @@
+{% macro prepare_warehouse() %}
+    create schema if not exists intermediate;
+    create table if not exists {{ model_builds() }} (
+        model_name text primary key,
+        built_at timestamptz not null,
+        rebuilt_at timestamptz not null,
+        relation_oid oid not null,
+        rules_version text not null
+    );
+    {{ create_analyst_role() }}
+    {{ index_raw_children() }}
+{% endmacro %}

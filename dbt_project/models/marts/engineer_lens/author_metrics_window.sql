@@ -1,0 +1,181 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_snapshots',
+        indexes=[
+            {'columns': ['id'], 'unique': true},
+            {'columns': ['username', 'repo_name', 'window_days', 'end_date'], 'unique': true},
+            {'columns': ['end_date', 'window_days']},
+            {'columns': ['repo_name', 'window_days', 'end_date']},
+        ],
+    )
+}}
+
+with
+
+windows as (
+
+    {{ windows() }}
+
+),
+
+daily as (
+
+    select * from {{ ref('author_metrics_daily') }}
+
+),
+
+activities as (
+
+    select * from {{ ref('int_author_activities') }}
+    where reviews_submitted > 0
+
+),
+
+pull_requests as (
+
+    select * from {{ ref('repo_prs') }}
+
+),
+
+file_changes as (
+
+    select * from {{ ref('file_changes') }}
+
+),
+
+ownership as (
+
+    select * from {{ ref('author_file_ownership') }}
+
+),
+
+summed as (
+
+    select
+        daily.username,
+        daily.repo_name,
+        windows.window_days,
+        windows.start_date,
+        windows.end_date,
+        sum(daily.prs_submitted) as prs_submitted,
+        sum(daily.prs_merged) as prs_merged,
+        sum(daily.high_risk_prs) as high_risk_prs,
+        sum(daily.lines_changed) as lines_changed,
+        sum(daily.features_merged) as features_merged,
+        sum(daily.reviews_submitted) as reviews_submitted,
+        sum(daily.review_comments) as review_comments
+
+    from windows
+    inner join daily
+        on daily.day between windows.start_date and windows.end_date
+    group by daily.username, daily.repo_name, windows.window_days, windows.start_date, windows.end_date
+
+),
+
+{# a pull request reviewed on several days counts once #}
+reviewed as (
+
+    select
+        activities.username,
+        activities.repo_name,
+        windows.window_days,
+        windows.end_date,
+        count(distinct activities.pr_id) as prs_reviewed
+
+    from windows
+    inner join activities
+        on activities.day between windows.start_date and windows.end_date
+    group by activities.username, activities.repo_name, windows.window_days, windows.end_date
+
+),
+
+low_risk_merges as (
+
+    select
+        pull_requests.pr_id,
+        pull_requests.author as username,
+        pull_requests.repo_name,
+        windows.window_days,
+        windows.end_date,
+        sum(file_changes.lines_changed) as lines_changed,
+        sum(file_changes.lines_changed) filter (where ownership.ownership_pct >= 50) as lines_in_own_files
+
+    from windows
+    inner join pull_requests
+        on
+            pull_requests.merged_at >= {{ utc_midnight('windows.start_date') }}
+            and pull_requests.merged_at < {{ utc_midnight('windows.end_date + 1') }}
+    inner join file_changes
+        on pull_requests.pr_id = file_changes.pr_id
+    left join ownership
+        on
+            pull_requests.author = ownership.username
+            and pull_requests.repo_name = ownership.repo_name
+            and windows.window_days = ownership.window_days
+            and windows.end_date = ownership.end_date
+            and file_changes.file_path = ownership.file_path
+    where pull_requests.risk_score < 4
+    group by
+        pull_requests.pr_id,
+        pull_requests.author,
+        pull_requests.repo_name,
+        windows.window_days,
+        windows.end_date
+
+),
+
+owned as (
+
+    select
+        username,
+        repo_name,
+        window_days,
+        end_date,
+        count(*) as ownership_low_risk_prs
+
+    from low_risk_merges
+    where 2 * lines_in_own_files >= lines_changed
+    group by username, repo_name, window_days, end_date
+
+),
+
+final as (
+
+    select
+        {{ surrogate_id(['summed.username', 'summed.repo_name', 'summed.window_days', 'summed.end_date']) }} as id,
+        summed.username,
+        summed.repo_name,
+        summed.window_days,
+        summed.start_date,
+        summed.end_date,
+        cast(summed.prs_submitted as integer) as prs_submitted,
+        cast(summed.prs_merged as integer) as prs_merged,
+        cast(summed.high_risk_prs as integer) as high_risk_prs,
+        cast(
+            coalesce(100.0 * summed.high_risk_prs / nullif(summed.prs_merged, 0), 0) as double precision
+        ) as high_risk_rate,
+        cast(summed.lines_changed as integer) as lines_changed,
+        cast(summed.features_merged as integer) as features_merged,
+        cast(coalesce(owned.ownership_low_risk_prs, 0) as integer) as ownership_low_risk_prs,
+        cast(summed.reviews_submitted as integer) as reviews_submitted,
+        cast(coalesce(reviewed.prs_reviewed, 0) as integer) as prs_reviewed,
+        cast(summed.review_comments as integer) as review_comments
+
+    from summed
+    left join reviewed
+        on
+            summed.username = reviewed.username
+            and summed.repo_name = reviewed.repo_name
+            and summed.window_days = reviewed.window_days
+            and summed.end_date = reviewed.end_date
+    left join owned
+        on
+            summed.username = owned.username
+            and summed.repo_name = owned.repo_name
+            and summed.window_days = owned.window_days
+            and summed.end_date = owned.end_date
+
+)
+
+{{ select_with_updated_at('final', key=['id']) }}
