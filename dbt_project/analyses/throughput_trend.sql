@@ -13,37 +13,67 @@ authors as (
 
 ),
 
-recent_days as (
+{# whole weeks only: the current one is unfinished and says nothing about a trend #}
+weeks as (
 
-    select
-        author_metrics_daily.*,
-        cast(date_trunc('week', author_metrics_daily.day) as date) as week
-    from author_metrics_daily
-    where
-        author_metrics_daily.day >= cast(date_trunc('week', {{ days_before(0) }}) as date) - 91
-        {{ and_in_repository('author_metrics_daily') }}
+    select cast(series.week as date) as week
+    from generate_series(
+        date_trunc('week', {{ days_before(91) }}),
+        date_trunc('week', {{ days_before(7) }}),
+        interval '7 days'
+    ) as series (week)
 
 ),
 
 weekly as (
 
     select
-        recent_days.repo_name,
-        recent_days.week,
-        count(distinct recent_days.username) filter (where recent_days.prs_merged > 0) as contributors,
-        sum(recent_days.prs_merged) as prs_merged,
-        sum(recent_days.features_merged) as features_merged,
-        sum(recent_days.lines_changed) as lines_changed
-    from recent_days
-    inner join authors on recent_days.username = authors.username
-    where not authors.is_bot
-    group by 1, 2
+        author_metrics_daily.repo_name,
+        cast(date_trunc('week', author_metrics_daily.day) as date) as week,
+        count(distinct author_metrics_daily.username) filter (
+            where author_metrics_daily.prs_merged > 0
+        ) as contributors,
+        sum(author_metrics_daily.prs_merged) as prs_merged,
+        sum(author_metrics_daily.features_merged) as features_merged,
+        sum(author_metrics_daily.lines_changed) as lines_changed
+    from author_metrics_daily
+    inner join authors on author_metrics_daily.username = authors.username
+    where
+        author_metrics_daily.day >= date_trunc('week', {{ days_before(91) }})
+        and author_metrics_daily.day < date_trunc('week', {{ days_before(0) }})
+        and not authors.is_bot
+        {{ and_in_repository('author_metrics_daily') }}
+    group by author_metrics_daily.repo_name, cast(date_trunc('week', author_metrics_daily.day) as date)
+
+),
+
+repositories as (
+
+    select distinct repo_name from weekly
+
+),
+
+{# a week without activity has no row in the daily table, and is a week with nothing merged #}
+filled as (
+
+    select
+        repositories.repo_name,
+        weeks.week,
+        coalesce(weekly.contributors, 0) as contributors,
+        coalesce(weekly.prs_merged, 0) as prs_merged,
+        coalesce(weekly.features_merged, 0) as features_merged,
+        coalesce(weekly.lines_changed, 0) as lines_changed
+    from repositories
+    cross join weeks
+    left join weekly
+        on
+            repositories.repo_name = weekly.repo_name
+            and weeks.week = weekly.week
 
 ),
 
 final as (
 
-    {# the current week is unfinished and says nothing about the trend, so it is left out #}
     select
         repo_name,
         week,
@@ -55,8 +85,7 @@ final as (
         ) as average_of_four_weeks,
         features_merged,
         lines_changed
-    from weekly
-    where week < cast(date_trunc('week', {{ days_before(0) }}) as date)
+    from filled
 
 )
 

@@ -1,5 +1,6 @@
-"""One embedded Postgres and one dbt build for all tests of this folder; each test that writes gets a copy."""
+"""One dbt build for all tests of this folder; each test that writes gets a copy of its database."""
 
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from tests.benchmarks.raw_bulk import Scale, load
 from tests.dbt.project import Project
 from tests.dbt.raw_github import RawGithub
-from warehouse.postgres import connect, start, stop
+from warehouse.postgres import connect
 from warehouse.settings import load_settings
 
 HERE = Path(__file__).parent
@@ -22,16 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("dbt"))
-
-
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The data folder of an embedded Postgres that runs for the session."""
-    folder = tmp_path_factory.mktemp("dbt-home")
-    settings = load_settings(PLIMSOLL_HOME=folder)
-    start(settings)
-    yield folder
-    stop(settings)
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +51,7 @@ def sample(home: Path, target_path: Path) -> Project:
 @pytest.fixture
 def scratch(sample: Project, request: pytest.FixtureRequest) -> Iterator[Project]:
     """A copy of the built sample, to be changed at will."""
-    with sample.copy(f"scratch_{abs(hash(request.node.nodeid))}") as project:
+    with sample.copy(f"scratch_{zlib.crc32(request.node.nodeid.encode()):08x}") as project:
         yield project
 
 

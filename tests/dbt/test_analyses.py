@@ -27,7 +27,8 @@ def write_harbour(raw: RawGithub) -> None:
     raw.pull_request(1, author_id=ANN, created_at="2026-02-02 09:00+00", merged_at="2026-02-02 12:00+00")
     raw.pull_request(2, author_id=BOB, created_at="2026-02-03 09:00+00", merged_at="2026-02-03 12:00+00")
     raw.pull_request(
-        3, author_id=ANN, title="feat: berth calendar", created_at="2026-11-16 09:00+00", merged_at="2026-11-17 15:00+00",
+        3, author_id=ANN, title="feat: berth calendar",
+        created_at="2026-11-16 09:00+00", merged_at="2026-11-17 15:00+00",
         files=[{"path": "src/billing/invoice.py", "additions": 120}],
         commits=[
             {"oid": "a" * 40, "position": 1, "author_user_id": ANN, "committed_at": "2026-11-16 08:00+00"},
@@ -112,14 +113,18 @@ def test_shipped_last_week(answers: dict[str, Any]) -> None:
 
 def test_throughput_trend(answers: dict[str, Any]) -> None:
     # bob in the week of 19 October, ann in that of 2 November, cyd in that of 9 November; this week is not over
-    assert only(
+    rows = only(
         answers["throughput_trend"], "week", "contributors", "prs_merged", "change_on_previous_week", "lines_changed"
-    ) == [
+    )
+    assert len(rows) == 13
+    assert rows[:5] == [
         (date(2026, 11, 9), 1, 1, 0, 300),
         (date(2026, 11, 2), 1, 1, 1, 700),
         (date(2026, 10, 26), 0, 0, -1, 0),
-        (date(2026, 10, 19), 1, 1, None, 70),
+        (date(2026, 10, 19), 1, 1, 1, 70),
+        (date(2026, 10, 12), 0, 0, 0, 0),
     ]
+    assert answers["throughput_trend"][0]["average_of_four_weeks"] == pytest.approx(0.75)
 
 
 def test_risky_merges_nobody_reviewed(answers: dict[str, Any]) -> None:
