@@ -4,21 +4,15 @@ import json
 import re
 from contextlib import closing
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 import click
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from embeddings.collections import COLLECTIONS
 from warehouse import cli, postgres
 from warehouse.errors import PlimsollError
 from warehouse.settings import load_settings
-
-if TYPE_CHECKING:
-    from embeddings.search import SearchAnswer
 
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 DRIFT = 1
@@ -45,6 +39,7 @@ def _repository(context: click.Context, parameter: click.Parameter, value: str |
 @click.option("--estimate", is_flag=True, help="Only say what would be embedded, and what that would cost.")
 def sync(alias: str | None, repository: str | None, batch_size: int | None, full_refresh: bool, estimate: bool) -> None:
     """Embed what is new or changed, delete what is gone."""
+    from embeddings import tables
     from embeddings.encoders import choose
     from embeddings.ledger import only_one_sync
     from embeddings.store import Store
@@ -55,46 +50,31 @@ def sync(alias: str | None, repository: str | None, batch_size: int | None, full
     collections = [COLLECTIONS[alias]] if alias else list(COLLECTIONS.values())
     settings = load_settings()
     console = Console()
-    with closing(postgres.connect(settings)) as writer, closing(postgres.connect(settings)) as reader:
-        with only_one_sync(writer), Store.open(settings) as store:
-            encoder = choose(settings)
-            total = total_documents(reader, collections, repository)
-            reports = []
-            with _progress() as progress:
-                task = progress.add_task("embedding", total=total)
-                for collection in collections:
-                    progress.update(task, description=collection.alias)
-                    one = CollectionSync(collection, store, encoder, reader, writer, batch_size)
-                    reports.append(
-                        one.run(
-                            repository=repository,
-                            full_refresh=full_refresh,
-                            advance=lambda count: progress.advance(task, count),
-                        )
-                    )
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in (
-        "collection",
-        "documents",
-        "embedded",
-        "rewritten",
-        "deleted",
-        "refused",
-        "calls",
-        "tokens",
-        "cost",
-        "s",
+    with (
+        closing(postgres.connect(settings)) as writer,
+        closing(postgres.connect(settings)) as reader,
+        only_one_sync(writer),
+        Store.open(settings) as store,
     ):
-        table.add_column(name, justify="left" if name == "collection" else "right")
-    for report in reports:
-        numbers = (
-            report.documents, report.embedded, report.rewritten, report.deleted, report.refused, report.calls,
-            report.tokens,
-        )  # fmt: skip
-        cost = "unknown" if report.cost_usd is None else f"${report.cost_usd:.4f}"
-        table.add_row(report.collection, *(f"{number:,}" for number in numbers), cost, f"{report.seconds:.1f}")
-    console.print(f"Embedded with {encoder.model}, {encoder.dimension} dimensions")
-    console.print(table)
+        encoder = choose(settings)
+        console.print(f"Embedding with {encoder.model}, {encoder.dimension} dimensions", highlight=False)
+        syncs = [CollectionSync(each, store, encoder, reader, writer, batch_size) for each in collections]
+        if estimate:
+            tables.print_estimate(console, [one.estimate(repository, full_refresh=full_refresh) for one in syncs])
+            return
+        reports = []
+        with _progress() as progress:
+            task = progress.add_task("embedding", total=total_documents(reader, collections, repository))
+            for one in syncs:
+                progress.update(task, description=one.collection.alias)
+                reports.append(
+                    one.run(
+                        repository,
+                        full_refresh=full_refresh,
+                        advance=lambda count: progress.advance(task, count),
+                    )
+                )
+    tables.print_sync(console, reports)
 
 
 @main.command()
@@ -127,6 +107,7 @@ def search(
     as_json: bool,
 ) -> None:
     """Find pull requests, or file changes, by what they are about."""
+    from embeddings import tables
     from embeddings.filters import Filters
     from embeddings.search import Searcher
 
@@ -157,31 +138,14 @@ def search(
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        _print_answer(answer, explain)
-
-
-def _print_answer(answer: "SearchAnswer", explain: bool) -> None:
-    console = Console()
-    if explain:
-        for line in answer.explanation:
-            console.print(line, style="dim", markup=False, highlight=False)
-    if not answer.results:
-        console.print("Nothing found.")
-        return
-    table = Table(_right("score"), "pull request", "author", "merged", _right("risk"), show_lines=True)
-    for result in answer.results:
-        about = "\n".join(part for part in (result.title, result.file_path, result.passage, result.url) if part)
-        merged = f"{result.merged_at:%Y-%m-%d}" if result.merged_at else ""
-        table.add_row(
-            *(_text(cell) for cell in (f"{result.score:.3f}", about, result.author, merged, f"{result.risk_score:.1f}"))
-        )  # noqa: E501
-    console.print(table)
+        tables.print_answer(Console(), answer, explain=explain)
 
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> int:
     """Compare the marts with Milvus; exit code 1 if a sync has something to do."""
+    from embeddings import tables
     from embeddings.status import status as find_status
     from embeddings.store import Store
 
@@ -191,20 +155,8 @@ def status(as_json: bool) -> int:
     drift = any(each.has_drift for each in found)
     if as_json:
         click.echo(json.dumps({"drift": drift, "collections": [each.to_json() for each in found]}, indent=2))
-        return DRIFT if drift else 0
-    table = Table("collection", "model", "last sync", "repository")
-    for name in ("documents", "entities", "refused", "changed"):
-        table.add_column(name, justify="right")
-    table.add_column("drift")
-    for each in found:
-        last = f"{each.last_sync:%Y-%m-%d %H:%M}" if each.last_sync else "never"
-        for repository in each.repositories:
-            numbers = (repository.documents, repository.entities, repository.refused, repository.changed)
-            table.add_row(
-                each.collection, each.model or "", last, repository.repo_name,
-                *(f"{number:,}" for number in numbers), "yes" if repository.has_drift else "no",
-            )  # fmt: skip
-    Console().print(table)
+    else:
+        tables.print_status(Console(), found)
     return DRIFT if drift else 0
 
 
@@ -226,19 +178,6 @@ def _pull_request(text: str) -> tuple[str, int]:
 
 def _day(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
-
-
-def _right(name: str) -> "object":
-    from rich.table import Column
-
-    return Column(name, justify="right")
-
-
-def _text(cell: str) -> "object":
-    """A cell as it is: titles may look like markup."""
-    from rich.text import Text
-
-    return Text(cell)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The collections, declared as data.
 
-`pr_index` and `file_changes` are aliases. Behind each stands a collection that is named after the model and its dimension, so
-that vectors of different models never meet and a new model is filled beside the one in use.
+`pr_index` and `file_changes` are aliases. Behind each stands a collection that is named after the model and its
+dimension, so that vectors of different models never meet and a new model is filled beside the one in use.
 """
 
 import re
@@ -46,10 +46,15 @@ class Collection:
     mart: str
     fields: tuple[Field, ...]
 
-    def prefix(self, model: str, dimension: int) -> str:
-        """What the name of every collection of this model, dimension and schema begins with."""
+    def name(self, model: str, dimension: int) -> str:
+        """The name of the collection of this model and dimension; one that is filled anew has a number after it."""
         slug = re.sub(r"[^a-z0-9]+", "_", model.lower()).strip("_")
         return f"{self.alias}_{slug}_{dimension}_v{SCHEMA_VERSION}"
+
+    def is_of(self, name: str, model: str, dimension: int) -> bool:
+        """Whether a collection's vectors are of this model and dimension."""
+        base = self.name(model, dimension)
+        return name == base or name.startswith(f"{base}_")
 
 
 def _fields(mart: str, path: str, language: str, lines: str) -> tuple[Field, ...]:

@@ -1,8 +1,8 @@
 """Rows of the marts → documents: their key, their text and their fields. Pure.
 
-A document's text comes in named parts, because they do not weigh the same: for the vectors a heading (what the author called
-the change) counts as much as all the rest, and for the lexical index a word of the title counts three times. On real questions
-either beats one blob of text by far.
+A document's text comes in named parts, because they do not weigh the same: for the vectors a heading (what the author
+called the change) counts as much as all the rest, and for the lexical index a word of the title counts three times. On
+real questions either beats one blob of text by far.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """What Milvus is known to hold, kept in Postgres: comparing 60,000 hashes takes Milvus seconds and Postgres none.
 
-A row is written after Milvus has acknowledged the entity, so a sync that is killed between the two repeats a batch and never
-misses one. Milvus' own counts are held against the ledger at every sync, and a repository that differs is read anew.
+A row is written after Milvus has acknowledged the entity, so a sync that is killed between the two repeats a batch and
+never misses one. Milvus' own count is held against the ledger at every sync; if they differ, the ledger is read anew.
 """
 
 import hashlib

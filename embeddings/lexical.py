@@ -1,8 +1,8 @@
 """The lexical leg: BM25 over postings that are kept in Postgres, beside the marts that its filters are about.
 
-Milvus' own BM25 differs between Lite and a server and takes half a second at 60,000 entities in Lite; PostgreSQL's `ts_rank`
-knows no rarity of words; a library's index must be rebuilt for every change and copied to every machine. Postings in a table
-are exactly as new as the last sync, are filtered by SQL, and need no start-up.
+Milvus' own BM25 differs between Lite and a server and takes half a second at 60,000 entities in Lite; PostgreSQL's
+`ts_rank` knows no rarity of words; a library's index must be rebuilt for every change and copied to every machine.
+Postings in a table are exactly as new as the last sync, are filtered by SQL, and need no start-up.
 """
 
 import io
@@ -31,7 +31,6 @@ class Condition:
     Attributes:
         sql: a condition on `documents` and the mart's rows; empty for none.
         parameters: its parameters.
-        needs_mart: whether it says anything of the mart.
     """
 
     sql: str = ""

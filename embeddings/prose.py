@@ -18,7 +18,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 # a commit that only says what the tool did: it tells nothing of the pull request
 _TOOL_HEADLINE = re.compile(
-    r"^(?:merge (?:branch|remote-tracking|pull request|commit|tag)\b|apply suggestions? from|update [\w./-]+$|wip$|fixup!|squash!)",
+    r"^(?:merge (?:branch|remote-tracking|pull request|commit|tag)\b|apply suggestions? from|update [\w./-]+$|wip$"
+    r"|fixup!|squash!)",
     re.IGNORECASE,
 )
 _GENERIC_BRANCH = re.compile(
@@ -29,8 +30,8 @@ _GENERIC_BRANCH = re.compile(
 def prose(markdown: str | None) -> str:
     """The sentences of a Markdown body, one line a paragraph or list item.
 
-    HTML comments, code blocks, images, badges, template headings, check lists, quoted text and bare addresses go: they are
-    the same in every pull request of a repository, and would make all of them alike.
+    HTML comments, code blocks, images, badges, template headings, check lists, quoted text and bare addresses go: they
+    are the same in every pull request of a repository, and would make all of them alike.
     """
     if not markdown:
         return ""
@@ -51,7 +52,7 @@ def plain(text: str) -> str:
 
 
 def branch_words(branch: str | None, author: str | None = None) -> str:
-    """What a branch's name says: `jane/fix-nonce_reuse` → `fix nonce reuse`; empty for `patch-1`, `main` and the like."""
+    """What a branch's name says: `jane/fix-nonce_reuse` → `fix nonce reuse`; nothing for `patch-1` and the like."""
     segments = [segment for segment in plain(branch or "").split("/") if segment]
     if len(segments) > 1 and author and segments[0].lower() == author.lower():
         segments = segments[1:]

@@ -1,7 +1,8 @@
 """A query → the way it is answered. Pure.
 
 direct: it names a pull request, a person or a path, and the marts answer in SQL. lexical: it is a quoted phrase or one
-identifier, whose letters matter. hybrid: it says something. dense: none of its words occur, or a pull request is the query.
+identifier, whose letters matter. hybrid: it says something. dense: none of its words occur, or a pull request is the
+query.
 """
 
 import re

@@ -102,7 +102,7 @@ def documents_of_repository(
 def rows_by_key(
     connection: PsycopgConnection, collection: Collection, keys: Sequence[tuple[Any, ...]]
 ) -> list[dict[str, Any]]:
-    """The rows with these keys: (repo_name, pr_number), for file changes with file_path; those that are gone are left out."""
+    """The rows with these keys, (repo_name, pr_number[, file_path]); those that are gone are left out."""
     if not keys:
         return []
     columns = "repo_name, pr_number, file_path" if collection is FILE_CHANGES else "repo_name, pr_number"

@@ -124,9 +124,11 @@ class Searcher:
         return cls(settings, postgres.connect(settings, autocommit=True))
 
     def __enter__(self) -> Self:
+        """Nothing to do: it is open."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close it."""
         self.close()
 
     def close(self) -> None:
@@ -230,7 +232,7 @@ class Searcher:
         name = self.store.alias_target(collection.alias)
         if name is None:
             raise PlimsollError(f"the collection {collection.alias} does not exist yet", remedy=NOT_SYNCED)
-        if not name.startswith(collection.prefix(self.encoder.model, self.encoder.dimension)):
+        if not collection.is_of(name, self.encoder.model, self.encoder.dimension):
             raise PlimsollError(
                 f"the collection {collection.alias} was not embedded with {self.encoder.model}",
                 remedy=f"{NOT_SYNCED}, or set EMBEDDING_MODEL to the model that was used",

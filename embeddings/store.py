@@ -61,18 +61,20 @@ class Store:
         return cls(client, lite_path)
 
     def __enter__(self) -> Self:
+        """Nothing to do: it is open."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        """Close it."""
         self.close()
 
     def close(self) -> None:
         """Close the connection, and let other processes have the file of Milvus Lite."""
         self._client.close()
         if self._lite_path is not None:
-            from milvus_lite.server_manager import server_manager_instance
+            from milvus_lite.server_manager import server_manager_instance  # type: ignore[import-untyped]
 
             # the client's close leaves the in-process server running, and with it the lock on the file
             server_manager_instance.release_server(str(self._lite_path))
@@ -107,7 +109,7 @@ class Store:
             )
 
     def _load(self, name: str) -> None:
-        """Bring a collection into memory, which Milvus asks for before anything is read; Lite forgets it at each end."""
+        """Bring a collection into memory, as Milvus asks before it reads; Lite forgets that at its end."""
         if name not in self._loaded:
             self._client.load_collection(name)
             self._loaded.add(name)

@@ -1,7 +1,7 @@
 """Marts → Milvus: what is new or changed is embedded, what has left is deleted, the rest is not touched.
 
-In each batch Milvus is written first and Postgres (ledger and lexical index, one transaction) after it has acknowledged; a sync
-that is killed anywhere leaves at most one batch to repeat.
+In each batch Milvus is written first, and Postgres (ledger and lexical index, one transaction) when it has
+acknowledged; a sync that is killed anywhere leaves at most one batch to repeat.
 """
 
 import logging
@@ -64,6 +64,25 @@ class SyncReport:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """What a sync of one collection would do.
+
+    Attributes:
+        collection: the alias.
+        documents: documents in the marts.
+        embed: documents whose text would be embedded.
+        tokens: tokens of those; of a server's model, an estimate.
+        cost_usd: what they cost; None if no price is known.
+    """
+
+    collection: str
+    documents: int
+    embed: int
+    tokens: int
+    cost_usd: float | None
+
+
 @dataclass
 class Plan:
     """What a batch must do."""
@@ -82,6 +101,7 @@ class Plan:
             self.index.append(document)
 
     def __len__(self) -> int:
+        """How many documents must be dealt with."""
         return max(len(self.embed) + len(self.rewrite), len(self.index))
 
 
@@ -106,17 +126,16 @@ class CollectionSync:
         writer: PsycopgConnection,
         batch_size: int | None = None,
     ) -> None:
-        self._collection = collection
+        self.collection = collection
         self._store = store
         self._encoder = encoder
         self._reader = reader
         self._writer = writer
         self._batch_size = batch_size or encoder.batch_size
         self._lexical = LexicalIndex(writer, collection)
-        self._prefix = collection.prefix(encoder.model, encoder.dimension)
 
     def run(
-        self, *, repository: str | None = None, full_refresh: bool = False, advance: Advance = lambda _: None
+        self, repository: str | None = None, *, full_refresh: bool = False, advance: Advance = lambda _: None
     ) -> SyncReport:
         """Bring the collection and its lexical index in line with the marts.
 
@@ -131,25 +150,25 @@ class CollectionSync:
         started_at, started = datetime.now(UTC), time.monotonic()
         usage = self._encoder.usage
         calls, tokens = usage.calls, usage.tokens
-        current = self._store.alias_target(self._collection.alias)
+        current = self._store.alias_target(self.collection.alias)
         name = self._name(current, full_refresh)
-        report = SyncReport(self._collection.alias, name, self._encoder.model)
+        report = SyncReport(self.collection.alias, name, self._encoder.model)
 
         ledgers.prepare(self._writer)
         self._lexical.prepare()
-        self._store.create(self._collection, name, self._encoder.dimension)
+        self._store.create(self.collection, name, self._encoder.dimension)
         ledger = Ledger(self._writer, name)
         reconcile(self._store, ledger)
         self._writer.commit()
 
-        counts = rows.count_by_repository(self._reader, self._collection)
+        counts = rows.count_by_repository(self._reader, self.collection)
         for repo_name in self._repositories(counts, ledger, repository, is_new=name != current):
             report.documents += counts.get(repo_name, 0)
             self._sync_repository(ledger, repo_name, report, advance)
 
         self._store.flush(name)
         if name != current:
-            self._store.switch_alias(self._collection.alias, name)
+            self._store.switch_alias(self.collection.alias, name)
         self._drop_others(name)
         report.calls, report.tokens = usage.calls - calls, usage.tokens - tokens
         report.cost_usd = self._encoder.price(report.tokens)
@@ -160,12 +179,32 @@ class CollectionSync:
             self._lexical.tidy()
         return report
 
+    def estimate(self, repository: str | None = None, *, full_refresh: bool = False) -> Estimate:
+        """What `run` would embed, without embedding or writing anything."""
+        ledgers.prepare(self._writer)
+        name = self._name(self._store.alias_target(self.collection.alias), full_refresh)
+        documents = embed = tokens = 0
+        for repo_name in rows.count_by_repository(self._reader, self.collection):
+            if repository is not None and repo_name.lower() != repository.lower():
+                continue
+            entries = Ledger(self._writer, name).of_repository(repo_name)
+            for document in rows.documents_of_repository(self._reader, self.collection, repo_name):
+                documents += 1
+                entry = entries.get(document.id)
+                if entry is None or entry.content_sha256 != document.content_sha256:
+                    embed += 1
+                    tokens += self._encoder.count_tokens(document.views)
+            self._reader.commit()
+        return Estimate(self.collection.alias, documents, embed, tokens, self._encoder.price(tokens))
+
     def _name(self, current: str | None, full_refresh: bool) -> str:
+        model, dimension = self._encoder.model, self._encoder.dimension
+        base = self.collection.name(model, dimension)
         if full_refresh:
-            return f"{self._prefix}_{int(time.time())}"
-        if current is not None and (current == self._prefix or current.startswith(f"{self._prefix}_")):
+            return f"{base}_{int(time.time())}"
+        if current is not None and self.collection.is_of(current, model, dimension):
             return current
-        return self._prefix
+        return base
 
     def _repositories(
         self, counts: Mapping[str, int], ledger: Ledger, repository: str | None, *, is_new: bool
@@ -181,7 +220,7 @@ class CollectionSync:
                 remedy="Load it with python -m ingestion github --repo OWNER/NAME, then dbt build",
             )
         if is_new:
-            logger.warning("%s is filled anew, so all repositories are synced", self._collection.alias)
+            logger.warning("%s is filled anew, so all repositories are synced", self.collection.alias)
             return sorted(known)
         return matches
 
@@ -189,7 +228,7 @@ class CollectionSync:
         entries, indexed = ledger.of_repository(repo_name), self._lexical.hashes(repo_name)
         gone = {*entries, *indexed}
         plan = Plan()
-        for document in rows.documents_of_repository(self._reader, self._collection, repo_name):
+        for document in rows.documents_of_repository(self._reader, self.collection, repo_name):
             gone.discard(document.id)
             plan.add(document, entries.get(document.id), indexed.get(document.id))
             if len(plan) >= self._batch_size:
@@ -252,7 +291,7 @@ class CollectionSync:
             "embedding_model": self._encoder.model,
             "embedded_at": embedded_at,
         }
-        for each in self._collection.fields:
+        for each in self.collection.fields:
             if each.kind == "text":
                 values[each.name] = cut_bytes(values[each.name], each.max_bytes)
             elif each.kind == "texts":
@@ -270,7 +309,7 @@ class CollectionSync:
 
     def _drop_others(self, name: str) -> None:
         """Remove the collections of other models and of syncs that were given up."""
-        for other in self._store.collections_of(self._collection):
+        for other in self._store.collections_of(self.collection):
             if other != name:
                 self._store.drop(other)
                 Ledger(self._writer, other).clear()

@@ -162,6 +162,10 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(None, description="embeds with OpenAI instead of the local model")
     openai_base_url: str | None = Field(None, description="a server that speaks OpenAI's API")
     embedding_model: str | None = Field(None, description="unset: text-embedding-3-small, or the local model")
+    embedding_dimensions: int | None = Field(
+        None, ge=8, le=32_768, description="vectors of so many dimensions, where the server can shorten them"
+    )
+    enrichment_model: str = Field("gpt-5-mini", description="the chat model of python -m embeddings enrich")
 
     batch_size: int = Field(25, ge=1, le=100, description="pull requests in one hydration request, at most")
     max_workers: int = Field(8, ge=1, le=64, description="requests in flight, at most")

@@ -1,7 +1,7 @@
 """Text → vectors: one protocol, three encoders, and the choice between them.
 
-A local static model is the default; a sentence transformer comes with the extra `local-minilm`; OpenAI, or any server that
-speaks its API, is used as soon as a key or a base URL is set.
+A local static model is the default; a sentence transformer comes with the extra `local-minilm`; OpenAI, or any server
+that speaks its API, is used as soon as a key or a base URL is set.
 """
 
 from typing import Any
@@ -46,7 +46,7 @@ def describe(settings: Settings) -> dict[str, Any]:
     """What would embed, for the health check, without spending anything.
 
     Returns:
-        `model`, `kind` (static, transformer or server), `dimension` (None where only an answer would tell), and `reachable`.
+        `model`, `kind` (static, transformer or server), `dimension` (None until the server was used), `reachable`.
 
     Raises:
         PlimsollError: it is not installed, or its server does not answer.

@@ -71,4 +71,5 @@ def mean_direction(vectors: Sequence[Vector | None]) -> Vector | None:
     """
     if not vectors or any(vector is None for vector in vectors):
         return None
-    return unit(np.sum([vector for vector in vectors if vector is not None], axis=0, dtype=np.float32))
+    total: Vector = np.stack([vector for vector in vectors if vector is not None]).sum(axis=0, dtype=np.float32)
+    return unit(total)

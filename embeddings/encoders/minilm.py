@@ -1,6 +1,7 @@
 """The extra `local-minilm`: all-MiniLM-L6-v2 with int8 weights on onnxruntime, without torch and without a download.
 
-The weights are int8 but the arithmetic is float32, so every machine makes the same vectors, whatever else is in the batch.
+The weights are int8 but the arithmetic is float32, so every machine makes the same vectors, whatever else is in the
+batch.
 """
 
 from collections.abc import Sequence

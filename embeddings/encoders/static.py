@@ -1,7 +1,7 @@
-"""The default: WordLlama's static token vectors, which come in its wheel. No download, no start-up, thousands of texts a second.
+"""The default: WordLlama's static token vectors, which come in its wheel. No download, thousands of texts a second.
 
-Read here from the wheel's two files rather than through its own class, whose import configures the process's logging, and
-which would look for a missing file on the net.
+Read here from the wheel's two files rather than through its own class, whose import configures the process's logging,
+and which would look for a missing file on the net.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,238 @@
+"""OpenAI's embeddings, or those of any server that speaks its API."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from embeddings.encoders.base import Usage, Vector, unit
+from embeddings.openai_server import REMEDY, InvalidAnswerError, OpenAIServer, RefusedInputError
+from embeddings.prose import cut_bytes
+from warehouse.errors import PlimsollError
+from warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MODEL = "text-embedding-3-small"
+# US dollars for a million tokens, by OpenAI's price list
+PRICES = {"text-embedding-3-small": 0.02, "text-embedding-3-large": 0.13, "text-embedding-ada-002": 0.10}
+# its models read 8,191 tokens; a token is a byte at least, so this many bytes always fit
+TEXT_BYTES = 8_000
+SHORTEST_BYTES = 500
+# of one request; OpenAI takes 2,048 texts and 300,000 tokens
+REQUEST_TEXTS = 256
+REQUEST_TOKENS = 50_000
+BYTES_PER_TOKEN = 4
+TIMEOUT_SECONDS = 60.0
+PROBE_TIMEOUT_SECONDS = 5.0
+
+
+class OpenAIEncoder:
+    """A model behind an API.
+
+    Args:
+        server: the server.
+        model: the model's name.
+        dimension: the length of its vectors; shorter than the model's own where it can shorten them.
+        asks_for_dimension: whether the dimension must be asked for in each request.
+        workers: requests in flight.
+    """
+
+    batch_size = 1024
+    dense_weight = 1.0
+
+    def __init__(
+        self, server: OpenAIServer, model: str, dimension: int, *, asks_for_dimension: bool, workers: int
+    ) -> None:
+        self.model = model
+        self.dimension = dimension
+        self.usage = Usage(cost_usd=self.price(0))
+        self._server = server
+        self._options: dict[str, Any] = {"dimensions": dimension} if asks_for_dimension else {}
+        self._workers = workers
+        self._lock = Lock()
+        self._has_answered = False
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """The encoder that the settings ask for.
+
+        Raises:
+            PlimsollError: the server does not say how long its vectors are.
+        """
+        model = settings.embedding_model or DEFAULT_MODEL
+        server = OpenAIServer.from_settings(settings, timeout=TIMEOUT_SECONDS)
+        wanted = settings.embedding_dimensions
+        known = _KnownDimensions(settings.home / "embedding-dimensions.json", f"{server.where} {model}")
+        dimension = wanted or known.get() or known.put(_probe(server, model))
+        return cls(server, model, dimension, asks_for_dimension=wanted is not None, workers=settings.max_workers)
+
+    def encode(self, texts: Sequence[str]) -> list[Vector | None]:
+        """A unit vector for each text; None for a text that the server refuses."""
+        vectors: list[Vector | None] = [None] * len(texts)
+        cut = [cut_bytes(text, TEXT_BYTES) for text in texts]
+        batches = list(_batches(cut))
+        with ThreadPoolExecutor(max_workers=min(self._workers, len(batches) or 1)) as pool:
+            answers = pool.map(lambda indexes: self._encode_batch([cut[index] for index in indexes]), batches)
+            for indexes, answer in zip(batches, answers, strict=True):
+                for index, vector in zip(indexes, answer, strict=True):
+                    vectors[index] = vector
+        return vectors
+
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """An estimate, by the bytes of English prose."""
+        return sum(_estimated_tokens(cut_bytes(text, TEXT_BYTES)) for text in texts)
+
+    def price(self, tokens: int) -> float | None:
+        """What that many tokens cost by OpenAI's list; None for a model that is not on it."""
+        price = PRICES.get(self.model)
+        return None if price is None else tokens * price / 1_000_000
+
+    def _encode_batch(self, texts: list[str]) -> list[Vector | None]:
+        """One request; if the server refuses it, its halves, down to the text that it refuses."""
+        try:
+            return self._request(texts)
+        except RefusedInputError as refusal:
+            if len(texts) > 1:
+                middle = len(texts) // 2
+                return self._encode_batch(texts[:middle]) + self._encode_batch(texts[middle:])
+            return [self._shortened(texts[0], refusal)]
+
+    def _shortened(self, text: str, refusal: RefusedInputError) -> Vector | None:
+        """A text that was refused: cut further if it was too long for this model, else set aside."""
+        size = len(text.encode()) // 2
+        if refusal.is_too_long and size >= SHORTEST_BYTES:
+            return self._encode_batch([cut_bytes(text, size)])[0]
+        if not self._has_answered:
+            # a server that refuses everything is set up wrongly, and must not empty the index
+            try:
+                self._request(["a text that any model takes"])
+            except RefusedInputError as error:
+                raise PlimsollError(
+                    f"it refuses every text for the model {self.model}: {error}",
+                    where=self._server.where,
+                    remedy="Check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS",
+                ) from None
+        logger.warning("a document is set aside: %s refuses it: %s", self._server.where, refusal)
+        return None
+
+    def _request(self, texts: list[str]) -> list[Vector | None]:
+        vectors, tokens = self._server.call(lambda client: _embed(client, self.model, texts, self._options))
+        for vector in vectors:
+            if len(vector) != self.dimension:
+                raise PlimsollError(
+                    f"the model {self.model} now makes vectors of {len(vector)} dimensions, not {self.dimension}",
+                    where=self._server.where,
+                    remedy="Set EMBEDDING_DIMENSIONS",
+                )
+        with self._lock:
+            self._has_answered = True
+            self.usage.calls += 1
+            self.usage.tokens += tokens
+            self.usage.cost_usd = self.price(self.usage.tokens)
+        return [unit(vector) for vector in vectors]
+
+
+def describe_server(settings: Settings) -> dict[str, Any]:
+    """What would embed, for the health check; asks the server for its models, which costs nothing.
+
+    Raises:
+        PlimsollError: it does not answer, or refuses the key.
+    """
+    import openai
+
+    model = settings.embedding_model or DEFAULT_MODEL
+    server = OpenAIServer.from_settings(settings, timeout=PROBE_TIMEOUT_SECONDS)
+    try:
+        server.client.models.list()
+    except openai.NotFoundError:
+        # an older server without the list; it answers, which is what was asked
+        logger.debug("%s has no list of models", server.where)
+    except openai.APIStatusError as error:
+        raise PlimsollError(f"HTTP {error.status_code}", where=server.where, remedy=REMEDY) from None
+    except openai.APIConnectionError:
+        raise PlimsollError("it does not answer", where=server.where, remedy=REMEDY) from None
+    known = _KnownDimensions(settings.home / "embedding-dimensions.json", f"{server.where} {model}")
+    dimension = settings.embedding_dimensions or known.get()
+    return {"model": model, "kind": "server", "dimension": dimension, "reachable": True}
+
+
+class _KnownDimensions:
+    """Remembers how long a model's vectors are, so that a sync with nothing to do asks the server nothing."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        self._path = path
+        self._key = key
+
+    def get(self) -> int | None:
+        return self._read().get(self._key)
+
+    def put(self, dimension: int) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._path.with_suffix(".tmp")
+        partial.write_text(json.dumps({**self._read(), self._key: dimension}, indent=2))
+        partial.replace(self._path)
+        return dimension
+
+    def _read(self) -> dict[str, int]:
+        try:
+            known: dict[str, int] = json.loads(self._path.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return known
+
+
+def _probe(server: OpenAIServer, model: str) -> int:
+    """How long the model's vectors are, by asking for one."""
+    try:
+        vectors, _ = server.call(lambda client: _embed(client, model, ["dimension"], {}))
+    except RefusedInputError as error:
+        raise PlimsollError(
+            f"it refuses the model {model}: {error}", where=server.where, remedy="Check EMBEDDING_MODEL"
+        ) from None
+    return len(vectors[0])
+
+
+def _embed(client: "OpenAI", model: str, texts: list[str], options: dict[str, Any]) -> tuple[list[Vector], int]:
+    """(a vector for each text, tokens used).
+
+    Raises:
+        InvalidAnswerError: the answer is not a vector for each text.
+    """
+    answer = client.embeddings.create(model=model, input=texts, **options)
+    try:
+        by_index = {item.index: np.asarray(item.embedding, dtype=np.float32) for item in answer.data}
+        vectors = [by_index[index] for index in range(len(texts))]
+        tokens = answer.usage.total_tokens if answer.usage else sum(map(_estimated_tokens, texts))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidAnswerError(f"not a vector for each text: {type(error).__name__}") from None
+    if any(vector.ndim != 1 or not len(vector) for vector in vectors):
+        raise InvalidAnswerError("a vector without numbers")
+    return vectors, tokens
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
+    """The indexes of the texts, as many to a request as its budget of tokens holds."""
+    batch: list[int] = []
+    tokens = 0
+    for index, text in enumerate(texts):
+        size = _estimated_tokens(text)
+        if batch and (len(batch) == REQUEST_TEXTS or tokens + size > REQUEST_TOKENS):
+            yield batch
+            batch, tokens = [], 0
+        batch.append(index)
+        tokens += size
+    if batch:
+        yield batch
+
+
+def _estimated_tokens(text: str) -> int:
+    return len(text.encode()) // BYTES_PER_TOKEN + 1

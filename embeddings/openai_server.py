@@ -1,0 +1,150 @@
+"""Talking to OpenAI, or to a server that speaks its API: patience with what passes, clear words for what does not."""
+
+import email.utils
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from warehouse.errors import PlimsollError
+from warehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+ATTEMPTS = 7
+FIRST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 60.0
+# a server that asks for more is out of service as far as a sync is concerned
+LONGEST_RETRY_AFTER_SECONDS = 600.0
+REMEDY = "Check OPENAI_API_KEY and OPENAI_BASE_URL"
+
+
+class InvalidAnswerError(Exception):
+    """The server answered, but not what was asked."""
+
+
+class RefusedInputError(Exception):
+    """The server will never take this input, however often it is sent.
+
+    Attributes:
+        is_too_long: whether it says that a shorter one might do.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        lower = reason.lower()
+        self.is_too_long = any(word in lower for word in ("context", "too long", "many tokens", "maximum", "length"))
+
+
+class OpenAIServer:
+    """A client that retries.
+
+    Args:
+        client: the client of the official library, its own retries off.
+        where: the server's name for messages.
+        first_wait: seconds before the first retry where the server names none.
+    """
+
+    def __init__(self, client: "OpenAI", where: str, *, first_wait: float = FIRST_WAIT_SECONDS) -> None:
+        self.client = client
+        self.where = where
+        self._first_wait = first_wait
+        # one request that was told to wait holds back those beside it
+        self._resume_at = 0.0
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, *, timeout: float, first_wait: float = FIRST_WAIT_SECONDS
+    ) -> "OpenAIServer":
+        """A client for the server that the settings name."""
+        from openai import OpenAI
+
+        # servers of one's own often want no key, and the library insists on one
+        key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
+        client = OpenAI(api_key=key, base_url=settings.openai_base_url, timeout=timeout, max_retries=0)
+        return cls(client, settings.openai_base_url or "OpenAI", first_wait=first_wait)
+
+    def call(self, request: "Callable[[OpenAI], Answer]") -> Answer:
+        """Make a request, again if what stands in the way passes.
+
+        Raises:
+            RefusedInputError: the server does not take the input.
+            PlimsollError: it refuses the account or the model, or does not recover.
+        """
+        import openai
+
+        reason = ""
+        for attempt in range(ATTEMPTS):
+            self._wait_for_turn()
+            try:
+                return request(self.client)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                raise RefusedInputError(_message(error)) from None
+            except openai.RateLimitError as error:
+                if error.code == "insufficient_quota":
+                    raise self._failure("the account's quota is used up") from None
+                reason, wait = "rate limit", _retry_after(error.response.headers.get("retry-after"))
+            except openai.InternalServerError as error:
+                reason = f"HTTP {error.status_code}"
+                wait = _retry_after(error.response.headers.get("retry-after"))
+            except openai.APITimeoutError:
+                reason, wait = "no answer in time", None
+            except openai.APIConnectionError as error:
+                reason, wait = f"no connection ({error.__cause__ or error})", None
+            except openai.APIStatusError as error:
+                if error.status_code == 413:
+                    raise RefusedInputError("the request is too long") from None
+                raise self._failure(f"HTTP {error.status_code}: {_message(error)}") from None
+            except (openai.APIResponseValidationError, InvalidAnswerError, ValueError) as error:
+                reason, wait = f"an answer that cannot be read ({error})", None
+            if attempt + 1 < ATTEMPTS:
+                self._hold_back(reason, attempt, wait)
+        raise self._failure(f"gave up after {ATTEMPTS} attempts: {reason}")
+
+    def _hold_back(self, reason: str, attempt: int, wait: float | None) -> None:
+        if wait is None:
+            # jitter, so that requests that failed together do not come back together
+            wait = min(self._first_wait * 2**attempt, LONGEST_WAIT_SECONDS) * random.uniform(0.5, 1)  # noqa: S311
+        elif wait > LONGEST_RETRY_AFTER_SECONDS:
+            raise self._failure(f"it asks to wait {wait:.0f} s ({reason})")
+        logger.info("%s: %s; waiting %.1f s", self.where, reason, wait)
+        with self._lock:
+            self._resume_at = max(self._resume_at, time.monotonic() + wait)
+
+    def _wait_for_turn(self) -> None:
+        with self._lock:
+            wait = self._resume_at - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+
+    def _failure(self, what: str) -> PlimsollError:
+        return PlimsollError(what, where=self.where, remedy=REMEDY)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds from a Retry-After header: a number or a date; None if it has none that can be read."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        except ValueError:
+            return None
+
+
+def _message(error: object) -> str:
+    """What the server says of an error, without what was sent."""
+    body = getattr(error, "body", None)
+    if isinstance(body, dict) and isinstance(body.get("message"), str):
+        return str(body["message"])[:300]
+    return str(getattr(error, "message", error))[:300]

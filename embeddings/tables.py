@@ -1,0 +1,85 @@
+"""What the command line prints for people."""
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from embeddings.search import SearchAnswer
+from embeddings.status import CollectionStatus
+from embeddings.sync import Estimate, SyncReport
+
+
+def print_sync(console: Console, reports: Sequence[SyncReport]) -> None:
+    """What a sync did, a column a collection."""
+    table = _table([""], [report.collection for report in reports])
+    for measure in ("documents", "embedded", "rewritten", "deleted", "refused", "calls", "tokens"):
+        table.add_row(measure, *_grouped(getattr(report, measure) for report in reports))
+    table.add_row("cost", *(dollars(report.cost_usd) for report in reports))
+    table.add_row("seconds", *(f"{report.seconds:.1f}" for report in reports))
+    console.print(table)
+
+
+def print_estimate(console: Console, estimates: Sequence[Estimate]) -> None:
+    """What a sync would do, a line a collection."""
+    table = _table(["collection"], ["documents", "to embed", "tokens", "cost"])
+    for estimate in estimates:
+        numbers = (estimate.documents, estimate.embed, estimate.tokens)
+        table.add_row(estimate.collection, *_grouped(numbers), dollars(estimate.cost_usd))
+    console.print(table)
+
+
+def print_status(console: Console, statuses: Sequence[CollectionStatus]) -> None:
+    """The state of every collection, a line a repository."""
+    for status in statuses:
+        last_sync = f"last sync {status.last_sync:%Y-%m-%d %H:%M} UTC" if status.last_sync else "never synced"
+        console.print(f"{status.collection}: {status.model or 'empty'}, {last_sync}", highlight=False)
+        table = _table(["repository"], ["documents", "entities", "refused", "changed", "drift"])
+        for each in status.repositories:
+            numbers = (each.documents, each.entities, each.refused, each.changed)
+            table.add_row(each.repo_name, *_grouped(numbers), "yes" if each.has_drift else "no")
+        console.print(table)
+
+
+def print_answer(console: Console, answer: SearchAnswer, *, explain: bool) -> None:
+    """The results of a search, best first."""
+    if explain:
+        for line in answer.explanation:
+            console.print(Text(line, style="dim"))
+    if not answer.results:
+        console.print("Nothing found.")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=True)
+    table.add_column("score")
+    table.add_column("what", overflow="fold", ratio=1)
+    for name in ("author", "merged", "risk"):
+        table.add_column(name, overflow="fold")
+    for result in answer.results:
+        # as text, not as rich's markup: titles are full of brackets
+        what = Text(result.title, style="bold")
+        for line in (result.file_path, result.passage):
+            what.append(f"\n{line}" if line and line != result.title else "", style="not bold")
+        what.append(f"\n{result.url}", style="not bold blue")
+        merged = f"{result.merged_at:%Y-%m-%d}" if result.merged_at else "–"
+        table.add_row(f"{result.score:.3f}", what, Text(result.author), merged, f"{result.risk_score:.1f}")
+    console.print(table)
+
+
+def dollars(cost: float | None) -> str:
+    """A price for people."""
+    return "unknown" if cost is None else f"${cost:.4f}"
+
+
+def _table(left: Iterable[str], right: Iterable[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in left:
+        table.add_column(name, overflow="fold")
+    for name in right:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _grouped(numbers: Iterable[int]) -> list[str]:
+    return [f"{number:,}" for number in numbers]
