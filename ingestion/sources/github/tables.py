@@ -1,8 +1,8 @@
 """The raw tables: columns, types and keys, declared once as data.
 
 Everything that needs to know what `raw_github` looks like reads it here: the shaping of GitHub's answers, the dlt
-resources, the empty tables of a fresh warehouse and the checks. Ids are GitHub's database ids (`bigint`) where GitHub has
-one, node ids (`text`) for threads, labels and events, which have none.
+resources, the empty tables of a fresh warehouse and the checks. Ids are GitHub's database ids (`bigint`) where
+GitHub has one, node ids (`text`) for threads, labels and events, which have none.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,10 @@ class Table:
         name: the table's name in the dataset.
         columns: column name to dlt data type, in order.
         primary_key: the columns that identify a row, GitHub's own id wherever there is one.
-        is_child: True for a child of a pull request: its rows are replaced per pull request, so that what GitHub no longer
-            lists disappears.
-        total: the column of `pull_requests` with GitHub's `totalCount` of this table's rows; None where GitHub counts none.
+        is_child: True for a child of a pull request: its rows are replaced per pull request, so that what GitHub no
+            longer lists disappears.
+        total: the column of `pull_requests` with GitHub's `totalCount` of this table's rows; None where there is
+            none.
     """
 
     name: str
@@ -186,7 +187,6 @@ REVIEWS = Table(
         "state": "text",
         "body": "text",
         "commit_oid": "text",
-        "comments_total": "bigint",
         "url": "text",
         "created_at": "timestamp",
         "submitted_at": "timestamp",

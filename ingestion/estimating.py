@@ -1,0 +1,90 @@
+"""What a run would cost, from cheap counts: one request a repository, or one per hundred of an organisation."""
+
+import math
+from dataclasses import dataclass
+
+from ingestion.loading import DATASET, Selection, candidates_of
+from ingestion.raw_store import RawStore
+from ingestion.sources.github.access import connect_to_github
+from ingestion.sources.github.client import NotFound, Spent
+from ingestion.sources.github.extraction import Options
+from ingestion.sources.github.hydration import BATCH
+from ingestion.sources.github.listing import PAGE, PullRequestList, changed
+from warehouse import postgres
+from warehouse.errors import PlimsollError
+from warehouse.settings import Settings
+
+POINTS_A_PULL_REQUEST = 0.15
+DETAILS_A_REQUEST = 96
+SECONDS_A_REQUEST = 1.5
+"""Measured on GitHub for requests of this weight: 1 to 3 s; with pages of a list well under."""
+
+POINTS_AN_HOUR = 5000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What loading a repository would cost.
+
+    Attributes:
+        repository: `owner/name`.
+        pull_requests: how many it has.
+        to_load: how many a run would read.
+        requests: to GitHub, REST included.
+        points: of GraphQL.
+        minutes: with the workers asked for, waits for the hourly budget of one token included.
+        error: why it cannot be told.
+    """
+
+    repository: str
+    pull_requests: int = 0
+    to_load: int = 0
+    requests: int = 0
+    points: int = 0
+    minutes: float = 0.0
+    error: str | None = None
+
+
+def estimate(settings: Settings, selection: Selection, options: Options) -> list[Estimate]:
+    """Estimate a run.
+
+    Raises:
+        PlimsollError: GitHub or Postgres cannot be reached.
+    """
+    connection = postgres.connect(settings, autocommit=True)
+    try:
+        store = RawStore(connection, DATASET)
+        with connect_to_github(settings, max_in_flight=options.workers) as client:
+            candidates, unreadable, _ = candidates_of(client, selection)
+            found = [Estimate(report.repository, error=report.error) for report in unreadable]
+            for candidate in candidates:
+                try:
+                    page = PullRequestList(client, candidate.name, Spent(), with_counts=False).first()
+                except NotFound:
+                    found.append(
+                        Estimate(candidate.name, error="GitHub has no such repository, or the token may not see it")
+                    )
+                    continue
+                except PlimsollError as error:
+                    found.append(Estimate(candidate.name, error=str(error)))
+                    continue
+                known = store.pull_requests(int(page.repository["databaseId"]))
+                moved = sum(1 for _ in changed((e for e in page.newest if e.id in known), known))
+                to_load = page.total if options.full_refresh else max(0, page.total - len(known)) + moved
+                found.append(_estimated(candidate.name, page.total, to_load, options))
+            return found
+    finally:
+        connection.close()
+
+
+def _estimated(name: str, total: int, to_load: int, options: Options) -> Estimate:
+    reads_all = options.reconcile or options.full_refresh or to_load > PAGE
+    pages = math.ceil(total / (2 * PAGE)) if reads_all else 1
+    batch = min(BATCH, options.batch_size)
+    requests = max(1, pages) + math.ceil(to_load / batch) + math.ceil(to_load / DETAILS_A_REQUEST)
+    if options.with_patches:
+        requests += to_load
+    points = max(1, pages) + math.ceil(to_load * POINTS_A_PULL_REQUEST)
+    working = requests * SECONDS_A_REQUEST / options.workers
+    waiting = points // POINTS_AN_HOUR * 3600
+    return Estimate(name, total, to_load, requests, points, round((working + waiting) / 60, 1))

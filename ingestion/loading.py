@@ -1,0 +1,300 @@
+"""The pipeline: packages of an extraction into `raw_github`, one after the other, each a load of its own."""
+
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import dlt
+
+from ingestion.ledger import Ledger
+from ingestion.raw_store import RawStore
+from ingestion.sources.github import package_source
+from ingestion.sources.github.access import connect_to_github
+from ingestion.sources.github.client import GitHubClient, NotFound
+from ingestion.sources.github.extraction import Extraction, Options, Package, Progress, Report, Step, selected
+from ingestion.sources.github.owners import Candidate, repositories_of
+from warehouse import postgres
+from warehouse.errors import PlimsollError
+from warehouse.settings import Connection, Settings
+
+logger = logging.getLogger(__name__)
+
+DATASET = "raw_github"
+PIPELINE = "github"
+LOADING_LOCK = (0x504C494D, 0)
+"""Advisory lock around a load: all runs share dlt's staging tables."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which repositories to load.
+
+    Attributes:
+        repositories: `owner/name`, each.
+        owners: organisations or users with all their repositories.
+        include: shell patterns; an owner's repository must match one, if there are any.
+        exclude: shell patterns that an owner's repository must not match.
+        archived: take an owner's archived repositories, too.
+        forks: take an owner's forks, too.
+    """
+
+    repositories: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    archived: bool = False
+    forks: bool = False
+
+
+@dataclass
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        reports: per repository.
+        pull_requests: loaded, whole.
+        rows: loaded, of all tables.
+        was_stopped: whether it was asked to end early.
+    """
+
+    run_id: str
+    reports: list[Report] = field(default_factory=list)
+    pull_requests: int = 0
+    rows: int = 0
+    was_stopped: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every repository is loaded to its end."""
+        return not self.was_stopped and all(report.status in ("done", "partial") for report in self.reports)
+
+
+def load(settings: Settings, selection: Selection, options: Options, progress: Progress | None = None) -> Outcome:
+    """Load repositories into the raw tables.
+
+    Interrupted once (Ctrl-C), it loads what it has in hand and ends; interrupted again, it ends at once. Either way, and
+    after a kill, the next run does what is missing.
+
+    Args:
+        settings: where GitHub and Postgres are.
+        selection: which repositories.
+        options: how to run.
+        progress: told what happens.
+
+    Returns:
+        What was done; failures of single repositories are in its reports.
+
+    Raises:
+        PlimsollError: nothing could be loaded at all.
+    """
+    stop = threading.Event()
+    # threads share this connection; its locks end with it, however the process ends
+    connection = postgres.connect(settings, autocommit=True)
+    try:
+        with (
+            _stopping_at_interrupt(stop),
+            _working_folder(settings.home) as folder,
+            connect_to_github(settings, stop=stop, max_in_flight=options.workers) as client,
+        ):
+            ledger = Ledger(connection, DATASET)
+            candidates, unreadable, probe = candidates_of(client, selection)
+            names = [candidate.name for candidate in candidates]
+            ledger.open([*names, *(report.repository for report in unreadable)])
+            outcome = Outcome(ledger.run_id)
+            if probe.listed:
+                ledger.close("*", Report("*", status="done", steps=[probe]))
+            for report in unreadable:
+                ledger.close(report.repository, report)
+                outcome.reports.append(report)
+            pipeline = _pipeline(settings.database, folder)
+            store = RawStore(connection, DATASET)
+            loader = _Loader(pipeline, store, ledger, connection, outcome)
+            memory = loader.restore()
+            extraction = Extraction(client, candidates, store, memory, options, stop, progress)
+            for package in extraction.packages():
+                loader.load(package)
+            outcome.was_stopped = any(report.status == "stopped" for report in outcome.reports)
+            return outcome
+    finally:
+        connection.close()
+
+
+def candidates_of(client: GitHubClient, selection: Selection) -> tuple[list[Candidate], list[Report], Step]:
+    """The repositories to read, the owners that could not be read, and what looking cost."""
+    candidates = [Candidate(name) for name in selection.repositories]
+    unreadable = []
+    probe = Step("probe")
+    for owner in selection.owners:
+        try:
+            found = list(repositories_of(client, owner, probe.spent))
+        except NotFound as error:
+            message = f"GitHub has no such organisation or user, or the token may not see it ({error}). Check the name"
+            unreadable.append(Report(owner, status="unreadable", steps=[Step("probe")], error=message))
+            continue
+        probe.listed += len(found)
+        wanted = [c for c in found if (selection.archived or not c.is_archived) and (selection.forks or not c.is_fork)]
+        candidates += selected(wanted, selection.include, selection.exclude)
+    probe.finish()
+    return list({candidate.name.lower(): candidate for candidate in candidates}.values()), unreadable, probe
+
+
+class _Loader:
+    """Loads packages and keeps the ledger."""
+
+    def __init__(
+        self, pipeline: dlt.Pipeline, store: RawStore, ledger: Ledger, connection: Any, outcome: Outcome
+    ) -> None:
+        self._pipeline = pipeline
+        self._store = store
+        self._ledger = ledger
+        self._connection = connection
+        self._outcome = outcome
+        self._is_prepared = False
+
+    def restore(self) -> dict[str, dict[str, Any]]:
+        """What earlier runs remembered per repository; dlt keeps it in the dataset."""
+        if not self._store.exists("_dlt_pipeline_state"):
+            return {}
+        self._pipeline.sync_destination()
+        sources = self._pipeline.state.get("sources", {})
+        return dict(sources.get("github", {}).get("repositories", {}))
+
+    def load(self, package: Package) -> None:
+        """Load one package and write down the repositories that it completes.
+
+        Raises:
+            PlimsollError: Postgres does not take it; nothing of it counts as loaded.
+        """
+        first = not self._store.exists("pull_requests")
+        if not package.is_empty or first:
+            self._load(package)
+        for report in package.reports:
+            self._ledger.close(report.repository, report)
+            self._outcome.reports.append(report)
+
+    def _load(self, package: Package) -> None:
+        try:
+            self._pipeline.extract(package_source(package))
+            # after extraction, which may set further rows aside, and before the load: a kill between loses no letter
+            self._ledger.set_aside(package.letters)
+            self._pipeline.normalize()
+            with self._alone():
+                self._pipeline.load(raise_on_failed_jobs=True)
+        except Exception as error:
+            cause: BaseException = error
+            while cause.__cause__ is not None or cause.__context__ is not None:
+                cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+            raise PlimsollError(
+                f"a package could not be loaded ({type(cause).__name__}: {cause})",
+                where=DATASET,
+                remedy="Nothing of it counts as loaded; mend the cause and run again",
+            ) from error
+        set_aside = {letter.pull_request_id for letter in package.letters}
+        self._ledger.loaded(package.ids - set_aside)
+        self._outcome.pull_requests += len(package.ids)
+        self._outcome.rows += sum(len(rows) for rows in package.rows.tables.values())
+        if not self._is_prepared:
+            self._store.prepare()
+            self._is_prepared = True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_lock(%s, %s)", LOADING_LOCK)
+            try:
+                yield
+            finally:
+                cursor.execute("select pg_advisory_unlock(%s, %s)", LOADING_LOCK)
+
+
+def _pipeline(database: Connection, folder: Path) -> dlt.Pipeline:
+    """The dlt pipeline, with everything configured here rather than in files."""
+    dlt.config["runtime.dlthub_telemetry"] = False
+    dlt.config["runtime.log_level"] = "ERROR"
+    dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
+    # the loader's jobs wait for Postgres; more at once than tables help nothing
+    dlt.config["load.workers"] = 4
+    dlt.config["load.delete_completed_jobs"] = True
+    dlt.config["load.raise_on_max_retries"] = 1
+    return dlt.pipeline(
+        PIPELINE,
+        pipelines_dir=str(folder),
+        destination=dlt.destinations.postgres(_credentials(database)),
+        dataset_name=DATASET,
+    )
+
+
+def _credentials(database: Connection) -> str:
+    """The connection as dlt wants it: with a password and a host, even where a socket needs neither."""
+    parameters = dict(database.parameters)
+    host = database.host
+    if host.startswith("/"):
+        parameters["host"], host = host, "localhost"
+    return Connection(host, database.port, database.user, database.password or "none", database.dbname, parameters).url
+
+
+@contextmanager
+def _working_folder(home: Path) -> Iterator[Path]:
+    """A folder for one run's load files.
+
+    Nothing in it is needed once the run ends, however it ends: the tables are the progress. So each run has its own, and
+    removes what killed runs left.
+    """
+    parent = home / "dlt"
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob("run-*"):
+        with open(left / ".lock", "a") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            shutil.rmtree(left, ignore_errors=True)
+    folder = parent / f"run-{os.getpid()}"
+    folder.mkdir(exist_ok=True)
+    with open(folder / ".lock", "a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _stopping_at_interrupt(stop: threading.Event) -> Iterator[None]:
+    """Let the first Ctrl-C end the run in order; the second ends it at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        logger.warning("interrupted: loading what is in hand, then ending; once more to end at once")
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse malformed repository names before anything is asked.
+
+    Raises:
+        PlimsollError: a name is not `owner/name`.
+    """
+    for name in names:
+        owner, slash, repository = name.partition("/")
+        if not (slash and owner and repository) or not all(part.replace("-", "").replace("_", "").replace(".", "").isalnum() and part.isascii() for part in (owner, repository)):  # fmt: skip
+            raise PlimsollError(f"'{name}' is not a repository's name", remedy="Write it as owner/name", exit_code=2)

@@ -1,0 +1,126 @@
+"""What the raw tables in Postgres already hold: the memory that makes a run incremental and resumable."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Postgres  # noqa: N812
+from psycopg2.extras import RealDictCursor
+
+from ingestion.sources.github import tables
+from ingestion.sources.github.hydration import Entry
+from ingestion.sources.github.shaping import Row
+from ingestion.sources.github.tables import Table
+
+LOCK_CLASS = 0x504C494D
+"""Advisory locks of repositories: this number, and the repository's id folded to 32 bits."""
+
+INDEXES = {table.name: ("pull_request_id",) for table in tables.CHILDREN} | {
+    "pull_requests": ("id", "repository_id"),
+    "users": ("id",),
+    "repositories": ("id",),
+}
+
+
+class RawStore:
+    """The raw tables of one dataset.
+
+    A pull request counts as known only if the package that brought its row was loaded to the end, as dlt's own `_dlt_loads`
+    says: a kill between two tables of a package leaves rows that are read again.
+
+    Args:
+        connection: in autocommit mode; used by several threads. Locks live as long as it does.
+        dataset: the schema.
+    """
+
+    def __init__(self, connection: Postgres, dataset: str) -> None:
+        self._connection = connection
+        self._dataset = dataset
+        self._locked: set[int] = set()
+
+    def exists(self, table: str) -> bool:
+        """Whether a table is there."""
+        with self._connection.cursor() as cursor:
+            cursor.execute("select to_regclass(%s) is not null", (f"{self._dataset}.{table}",))
+            return bool(cursor.fetchone()[0])  # type: ignore[index]
+
+    def repository(self, name: str) -> Row | None:
+        """The row of a repository, by its name as stored, without regard to case."""
+        found = self._select(tables.REPOSITORIES, sql.SQL("lower(name_with_owner) = lower(%s)"), (name,))
+        return found[0] if found else None
+
+    def pull_requests(self, repository_id: int) -> dict[int, datetime]:
+        """Database id to `updated_at` of those whose rows are complete and which GitHub still had."""
+        if not self.exists("pull_requests"):
+            return {}
+        query = sql.SQL(
+            "select id, updated_at from {} where repository_id = %s and deleted_at is null and _dlt_load_id in "
+            "(select load_id from {} where status = 0)"
+        ).format(self._name("pull_requests"), self._name("_dlt_loads"))
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, (repository_id,))
+            return dict(cursor.fetchall())
+
+    def to_retry(self, repository_id: int) -> list[Entry]:
+        """Pull requests of which something was set aside."""
+        if not self.exists("dead_letters"):
+            return []
+        query = sql.SQL(
+            "select distinct pull_request_node_id, pull_request_id from {} where repository_id = %s order by 2"
+        ).format(self._name("dead_letters"))
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, (repository_id,))
+            return [Entry(node_id, number, "") for node_id, number in cursor.fetchall() if node_id]
+
+    def rows(self, table: Table, ids: Sequence[int]) -> list[Row]:
+        """Rows of a table by their ids."""
+        if not ids:
+            return []
+        return self._select(table, sql.SQL("id = any(%s)"), (list(ids),))
+
+    def accounts(self) -> Mapping[int, Row]:
+        """Every account's row by its id."""
+        return {row["id"]: row for row in self._select(tables.USERS, sql.SQL("true"), ())}
+
+    def lock(self, repository_id: int) -> bool:
+        """Claim a repository for as long as the connection lives; False if another run has it."""
+        if repository_id in self._locked:
+            return False
+        with self._connection.cursor() as cursor:
+            cursor.execute("select pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, _folded(repository_id)))
+            if not cursor.fetchone()[0]:  # type: ignore[index]
+                return False
+        self._locked.add(repository_id)
+        return True
+
+    def prepare(self) -> None:
+        """Index what every run looks up; dlt makes none of these."""
+        with self._connection.cursor() as cursor:
+            for table, columns in INDEXES.items():
+                for column in columns:
+                    cursor.execute(
+                        sql.SQL("create index if not exists {} on {} ({})").format(
+                            sql.Identifier(f"{table}_{column}_idx"), self._name(table), sql.Identifier(column)
+                        )
+                    )
+
+    def _select(self, table: Table, condition: sql.SQL, values: tuple[object, ...]) -> list[Row]:
+        if not self.exists(table.name):
+            return []
+        query = sql.SQL("select {} from {} where {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, table.columns)), self._name(table.name), condition
+        )
+        with self._connection.cursor(cursor_factory=RealDictCursor) as cursor:
+            cursor.execute(query, values)
+            return [dict(row) for row in cursor.fetchall()]
+
+    @cache  # noqa: B019
+    def _name(self, table: str) -> sql.Identifier:
+        return sql.Identifier(self._dataset, table)
+
+
+def _folded(number: int) -> int:
+    """A 64-bit id as a signed 32-bit number."""
+    folded = (number ^ (number >> 32)) & 0xFFFFFFFF
+    return folded - 2**32 if folded >= 2**31 else folded

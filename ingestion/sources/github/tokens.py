@@ -1,0 +1,198 @@
+"""GitHub's tokens: which to use next, what each may still spend, and App installation tokens that renew themselves."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import httpx
+import jwt
+
+from warehouse.errors import PlimsollError
+
+logger = logging.getLogger(__name__)
+
+POINTS_PER_MINUTE = 1900
+"""Held a little under GitHub's secondary limit of 2,000 GraphQL points a minute."""
+
+MINUTE = 60.0
+RENEW_BEFORE_SECONDS = 300
+REMEDY = "Set GITHUB_TOKEN to a token that can read the repositories"
+
+
+@dataclass
+class Token:
+    """One token and what is known of its budget."""
+
+    secret: str
+    name: str
+    remaining: int | None = None
+    resting_until: float = 0.0
+    recent: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def ready_at(self, points: int, now: float) -> float:
+        """The time at which `points` may be spent: after a rest that GitHub asked for, and within the limit a minute."""
+        while self.recent and self.recent[0][0] <= now - MINUTE:
+            self.recent.popleft()
+        spent = sum(cost for _, cost in self.recent)
+        paced = now
+        for at, cost in self.recent:
+            if spent + points <= POINTS_PER_MINUTE:
+                break
+            spent -= cost
+            paced = at + MINUTE
+        return max(paced, self.resting_until)
+
+
+class TokenPool:
+    """The tokens of a run; thread-safe.
+
+    Args:
+        secrets: personal or installation tokens. Empty means anonymous REST and no GraphQL.
+        app: makes one more token, of a GitHub App's installation.
+        clock: seconds since the epoch; tests replace it.
+    """
+
+    def __init__(
+        self, secrets: Iterable[str] = (), app: "AppInstallation | None" = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._tokens = [Token(secret, f"token {number}") for number, secret in enumerate(dict.fromkeys(secrets), 1)]
+        self._app = app
+        self._app_token: Token | None = None
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every secret in use, for redaction."""
+        return [token.secret for token in self._tokens]
+
+    def take(self, points: int) -> tuple[Token, float]:
+        """Choose the token that can spend `points` first, and charge it.
+
+        Returns:
+            The token, and the seconds to wait before using it.
+
+        Raises:
+            PlimsollError: every token has been refused.
+        """
+        self._renew_app_token()
+        with self._lock:
+            if not self._tokens:
+                raise PlimsollError("no GitHub token is left to use", remedy=REMEDY)
+            now = self._clock()
+            # among those ready at the same time the one with the most budget left, so that several share the load
+            token = min(
+                self._tokens,
+                key=lambda t: (max(t.ready_at(points, now), now), -(t.remaining if t.remaining is not None else 10**9)),
+            )
+            ready = max(token.ready_at(points, now), now)
+            token.recent.append((ready, points))
+            if token.remaining is not None:
+                token.remaining -= points
+            return token, ready - now
+
+    def rest(self, token: Token, until: float) -> None:
+        """Leave `token` alone until a time."""
+        with self._lock:
+            token.resting_until = max(token.resting_until, until)
+
+    def observe(self, token: Token, remaining: int, reset_at: float) -> None:
+        """Note what GitHub says is left of the hour's budget."""
+        with self._lock:
+            token.remaining = remaining
+            if remaining <= 0:
+                token.resting_until = max(token.resting_until, reset_at)
+
+    def drop(self, token: Token) -> None:
+        """Stop using a token that GitHub refuses.
+
+        Raises:
+            PlimsollError: it was the last one.
+        """
+        with self._lock:
+            if token not in self._tokens:
+                return
+            self._tokens.remove(token)
+            if token is self._app_token:
+                self._app_token = None
+                if self._app is not None and self._app.may_renew():
+                    return
+            if not self._tokens:
+                raise PlimsollError("GitHub refuses the token (401 Bad credentials)", remedy=REMEDY)
+        logger.warning("GitHub refuses %s (401); going on with the other %d", token.name, len(self._tokens))
+
+    def _renew_app_token(self) -> None:
+        with self._lock:
+            if self._app is None or not (self._app_token is None or self._app.is_stale()):
+                return
+            secret = self._app.make_token()
+            if self._app_token is not None and self._app_token in self._tokens:
+                self._app_token.secret = secret
+                return
+            self._app_token = Token(secret, f"App installation {self._app.installation_id}")
+            self._tokens.append(self._app_token)
+
+
+class AppInstallation:
+    """A GitHub App's installation, which trades the App's key for tokens that last an hour.
+
+    Args:
+        app_id: the App's id.
+        private_key: its PEM.
+        installation_id: the installation's id.
+        api_url: GitHub's REST address.
+    """
+
+    def __init__(self, app_id: str, private_key: str, installation_id: str, api_url: str) -> None:
+        self.installation_id = installation_id
+        self._app_id = app_id
+        self._key = private_key
+        self._api_url = api_url
+        self._expires_at = 0.0
+        self._refusals = 0
+
+    def is_stale(self) -> bool:
+        """Whether the token runs out within minutes."""
+        return time.time() > self._expires_at - RENEW_BEFORE_SECONDS
+
+    def may_renew(self) -> bool:
+        """Whether a refused token is worth one more try with a new one."""
+        self._expires_at = 0.0
+        self._refusals += 1
+        return self._refusals <= 1
+
+    def make_token(self) -> str:
+        """Ask GitHub for a token.
+
+        Raises:
+            PlimsollError: the key is malformed, or GitHub refuses the App.
+        """
+        now = int(time.time())
+        try:
+            # a minute back: GitHub refuses a token from a clock ahead of its own; ten minutes is the longest it allows
+            claims = {"iat": now - 60, "exp": now + 540, "iss": self._app_id}
+            proof = jwt.encode(claims, self._key, algorithm="RS256")
+        except (ValueError, TypeError, jwt.PyJWTError) as error:
+            raise PlimsollError(
+                f"GITHUB_APP_PRIVATE_KEY cannot be used ({type(error).__name__})", remedy="Set it to the App's PEM key"
+            ) from None
+        url = f"{self._api_url}/app/installations/{self.installation_id}/access_tokens"
+        headers = {"Authorization": f"Bearer {proof}", "Accept": "application/vnd.github+json"}
+        try:
+            answer = httpx.post(url, headers=headers, timeout=30)
+        except httpx.HTTPError as error:
+            raise PlimsollError(
+                f"cannot reach GitHub at {self._api_url} ({type(error).__name__})", remedy="Check GITHUB_API_URL"
+            ) from None
+        if answer.status_code != httpx.codes.CREATED:
+            raise PlimsollError(
+                f"GitHub refuses the App's installation {self.installation_id} (HTTP {answer.status_code})",
+                remedy="Check GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY and GITHUB_APP_INSTALLATION_ID",
+            )
+        body = answer.json()
+        self._expires_at = datetime.fromisoformat(body["expires_at"]).timestamp()
+        return str(body["token"])
