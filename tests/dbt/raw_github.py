@@ -32,7 +32,7 @@ DEFAULTS: dict[str, Row] = {
     },
     "pull_request_files": {"change_type": "MODIFIED", "additions": 10, "deletions": 0},
     "pull_request_commits": {"message": "wip", "parents_count": 1},
-    "pull_request_reviews": {"state": "APPROVED", "body": "", "comments_total": 0},
+    "pull_request_reviews": {"state": "APPROVED", "body": ""},
     "pull_request_review_threads": {"subject_type": "LINE", "is_resolved": False, "is_outdated": False},
     "pull_request_review_comments": {"body": "Why?", "is_minimized": False},
     "pull_request_comments": {"body": "Thanks", "is_minimized": False},

@@ -98,12 +98,6 @@ def only(rows: list[dict[str, Any]], *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row[column] for column in columns) for row in rows]
 
 
-@pytest.mark.parametrize("name", ANALYSES)
-def test_analysis_answers_over_the_sample(sample: Project, name: str) -> None:
-    # who is alone with a file or merged for the first time follows from the sample; the rest has some of everything
-    assert sample.rows(compiled(sample)[name])
-
-
 def test_shipped_last_week(answers: dict[str, Any]) -> None:
     assert only(answers["shipped_last_week"], "title", "author", "is_feature", "lines_changed") == [
         ("feat: berth calendar", "ann", True, 120),

@@ -2,8 +2,8 @@
     {#- the pull requests whose rows in this model may no longer be right: they changed, or somebody who took part in
         them goes by another name, since the model was last built -#}
     (
-        select tracked.pr_id
-        from {{ ref('int_pull_requests_tracked') }} as tracked
-        where tracked.changed_at > {{ last_built_at() }}
+        select pr_id
+        from {{ ref('int_pull_requests_tracked') }}
+        where changed_at > {{ last_built_at() }}
     )
 {%- endmacro %}

@@ -21,6 +21,17 @@ pull_requests as (
 
 ),
 
+{# no alias on a ref: with --empty dbt puts a subquery there, which has one already #}
+participations as (
+
+    select pr_id, author_account_id, submitted_at as happened_at from {{ ref('stg_github__pull_request_reviews') }}
+    union all
+    select pr_id, author_account_id, created_at as happened_at from {{ ref('stg_github__pull_request_comments') }}
+    union all
+    select pr_id, author_account_id, created_at as happened_at from {{ ref('stg_github__pull_request_review_comments') }}
+
+),
+
 deleted_pull_requests as (
 
     select pr_id
@@ -51,26 +62,20 @@ appearances as (
     where not is_deleted and merged_by is not null
     group by merged_by
 
-    {% for participations, happened_at in [
-        ('stg_github__pull_request_reviews', 'submitted_at'),
-        ('stg_github__pull_request_comments', 'created_at'),
-        ('stg_github__pull_request_review_comments', 'created_at'),
-    ] %}
     union all
 
     select
         accounts.username,
-        min(participations.{{ happened_at }}) as first_seen_at,
-        max(participations.{{ happened_at }}) as last_seen_at
+        min(participations.happened_at) as first_seen_at,
+        max(participations.happened_at) as last_seen_at
 
-    from {{ ref(participations) }} as participations
+    from participations
     inner join accounts
         on coalesce(participations.author_account_id, 0) = accounts.account_id
     left join deleted_pull_requests
         on participations.pr_id = deleted_pull_requests.pr_id
-    where deleted_pull_requests.pr_id is null and participations.{{ happened_at }} is not null
+    where deleted_pull_requests.pr_id is null and participations.happened_at is not null
     group by accounts.username
-    {% endfor %}
 
 ),
 
