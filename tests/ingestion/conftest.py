@@ -1,0 +1,66 @@
+"""The sample organisation behind the double, and clients that do not sit out GitHub's pauses."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from ingestion.sources.github import client as client_module
+from ingestion.sources.github.client import GitHubClient, Spent
+from ingestion.sources.github.tokens import TokenPool
+from tests.github_api import GitHubDouble, Organisation, sample
+from tests.github_api.model import PullRequest, Repository
+
+TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
+SMALL = 24
+WORKERS = 4
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes pauses that GitHub leaves to the client short; those that it names stay as they are."""
+    monkeypatch.setattr(client_module, "BACKOFF_SECONDS", 0.002)
+    monkeypatch.setattr(client_module, "SECONDARY_WAIT_SECONDS", 0.05)
+
+
+@pytest.fixture
+def organisation() -> Organisation:
+    """A small year: every extreme case, and a few ordinary pull requests."""
+    return sample.build(pull_requests=SMALL)
+
+
+@pytest.fixture
+def repository(organisation: Organisation) -> Repository:
+    """The larger of its repositories."""
+    found = organisation.repository("harbour-works/quayside")
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def api(organisation: Organisation) -> Iterator[GitHubDouble]:
+    with GitHubDouble(organisation) as double:
+        yield double
+
+
+@pytest.fixture
+def client(api: GitHubDouble) -> Iterator[GitHubClient]:
+    """A client of the double with one token."""
+    made = make_client(api)
+    yield made
+    made.close()
+
+
+def make_client(api: GitHubDouble, *tokens: str, stop: threading.Event | None = None) -> GitHubClient:
+    """Returns a client of the double with these tokens."""
+    return GitHubClient(TokenPool(tokens or (TOKEN,)), api.url, api.graphql_url, WORKERS, stop)
+
+
+def pull_request_titled(repository: Repository, title: str) -> PullRequest:
+    """Returns the pull request whose title contains a text."""
+    return next(row for row in repository.pull_requests.values() if title in row.title)
+
+
+@pytest.fixture
+def spent() -> Spent:
+    return Spent()
