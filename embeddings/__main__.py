@@ -160,6 +160,27 @@ def status(as_json: bool) -> int:
     return DRIFT if drift else 0
 
 
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(as_json: bool) -> None:
+    """Measure the search on your own issues: does an issue's title find the pull request that closed it?"""
+    from embeddings import tables
+    from embeddings.collections import PR_INDEX
+    from embeddings.encoders import available
+    from embeddings.evaluation import evaluate as measure
+    from embeddings.sync import total_documents
+
+    settings = load_settings()
+    with closing(postgres.connect(settings)) as connection, _progress() as progress:
+        models = available(settings)
+        task = progress.add_task("embedding", total=len(models) * total_documents(connection, [PR_INDEX], None))
+        evaluation = measure(connection, models, lambda count: progress.advance(task, count))
+    if as_json:
+        click.echo(json.dumps(evaluation.to_json(), indent=2))
+    else:
+        tables.print_evaluation(Console(), evaluation)
+
+
 def _progress() -> Progress:
     """A progress bar on standard error; silent where nobody watches."""
     console = Console(stderr=True)

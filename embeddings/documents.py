@@ -72,7 +72,7 @@ def pull_request_document(row: Mapping[str, Any]) -> Document:
         parts=_parts(
             title=title, branch=branch, body=body, commits=commits, labels=", ".join(labels), paths="\n".join(paths)
         ),
-        views=_views([title, branch], [title, body, commits], fallback=id),
+        views=_views([title, branch], [body, commits], fallback=id),
         fields={
             **_shared_fields(row),
             "labels": labels,
@@ -95,7 +95,7 @@ def file_change_document(row: Mapping[str, Any]) -> Document:
         id=id,
         repo_name=row["repo_name"],
         parts=_parts(paths=path, language=language, title=title, patch=hunks),
-        views=_views([_path_words(path), title], [path, language, title, hunks], fallback=id),
+        views=_views([_path_words(path), title], [language, hunks], fallback=id),
         fields={
             **_shared_fields(row),
             "labels": [label["name"] for label in row["labels_full"] or []],
@@ -124,9 +124,12 @@ def _parts(**parts: str) -> dict[str, str]:
     return {name: cut_bytes(plain(text), PART_BYTES) for name, text in parts.items() if text.strip()}
 
 
-def _views(*views: Sequence[str], fallback: str) -> tuple[str, ...]:
-    """Each view as one text; views that say the same are embedded once, and a document with no words has its key."""
-    texts = (cut_bytes(plain("\n".join(part for part in view if part.strip())), TEXT_BYTES) for view in views)
+def _views(heading: Sequence[str], rest: Sequence[str], fallback: str) -> tuple[str, ...]:
+    """The heading, and the heading with the rest; only one if there is no rest, and the key if there are no words."""
+    texts = (
+        cut_bytes(plain("\n".join(part for part in parts if part.strip())), TEXT_BYTES)
+        for parts in (heading, [*heading, *rest])
+    )
     return tuple(dict.fromkeys(text for text in texts if text.strip())) or (fallback,)
 
 

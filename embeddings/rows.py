@@ -83,20 +83,26 @@ SOURCES: dict[str, RowSource] = {
 def count_by_repository(connection: PsycopgConnection, collection: Collection) -> dict[str, int]:
     """Repository → how many documents the marts have of it."""
     with connection.cursor() as cursor:
-        _execute(cursor, f"select repo_name, count(*) from marts.{collection.mart} group by 1 order by 1", ())
+        execute(cursor, f"select repo_name, count(*) from marts.{collection.mart} group by 1 order by 1", ())
         return dict(cursor.fetchall())
+
+
+def rows_of_repository(
+    connection: PsycopgConnection, collection: Collection, repo_name: str
+) -> Iterator[dict[str, Any]]:
+    """The rows of one repository, read a few thousand at a time."""
+    with connection.cursor("documents", cursor_factory=RealDictCursor) as cursor:
+        cursor.itersize = FETCH_ROWS
+        execute(cursor, SOURCES[collection.alias].query.format(condition="repo_name = %s"), (repo_name,))
+        yield from cursor
 
 
 def documents_of_repository(
     connection: PsycopgConnection, collection: Collection, repo_name: str
 ) -> Iterator[Document]:
-    """The documents of one repository, read a few thousand rows at a time."""
-    source = SOURCES[collection.alias]
-    with connection.cursor("documents", cursor_factory=RealDictCursor) as cursor:
-        cursor.itersize = FETCH_ROWS
-        _execute(cursor, source.query.format(condition="repo_name = %s"), (repo_name,))
-        for row in cursor:
-            yield source.document(row)
+    """The documents of one repository."""
+    document = SOURCES[collection.alias].document
+    return (document(row) for row in rows_of_repository(connection, collection, repo_name))
 
 
 def rows_by_key(
@@ -107,11 +113,16 @@ def rows_by_key(
         return []
     columns = "repo_name, pr_number, file_path" if collection is FILE_CHANGES else "repo_name, pr_number"
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        _execute(cursor, SOURCES[collection.alias].query.format(condition=f"({columns}) in %s"), (tuple(keys),))
+        execute(cursor, SOURCES[collection.alias].query.format(condition=f"({columns}) in %s"), (tuple(keys),))
         return [dict(row) for row in cursor.fetchall()]
 
 
-def _execute(cursor: Any, query: str, parameters: Sequence[Any]) -> None:
+def execute(cursor: Any, query: str, parameters: Sequence[Any]) -> None:
+    """Run a query on the marts.
+
+    Raises:
+        PlimsollError: the marts have not been built.
+    """
     try:
         cursor.execute(query, parameters)
     except (

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from embeddings.evaluation import Evaluation
 from embeddings.search import SearchAnswer
 from embeddings.status import CollectionStatus
 from embeddings.sync import Estimate, SyncReport
@@ -59,11 +60,29 @@ def print_answer(console: Console, answer: SearchAnswer, *, explain: bool) -> No
     for result in answer.results:
         # as text, not as rich's markup: titles are full of brackets
         what = Text(result.title, style="bold")
-        for line in (result.file_path, result.passage):
-            what.append(f"\n{line}" if line and line != result.title else "", style="not bold")
+        for line in filter(None, (result.file_path, result.passage)):
+            what.append(f"\n{line}" if line != result.title else "", style="not bold")
         what.append(f"\n{result.url}", style="not bold blue")
         merged = f"{result.merged_at:%Y-%m-%d}" if result.merged_at else "–"
         table.add_row(f"{result.score:.3f}", what, Text(result.author), merged, f"{result.risk_score:.1f}")
+    console.print(table)
+
+
+def print_evaluation(console: Console, evaluation: Evaluation) -> None:
+    """The scores of every way to search, a line each."""
+    console.print(
+        f"{evaluation.questions:,} questions over {evaluation.pull_requests:,} pull requests", highlight=False
+    )
+    table = _table(["leg", "model"], ["MRR@10", "recall@10", "lead MRR (p)", "lead recall (p)"])
+    for score in evaluation.scores:
+        leads = ((score.mrr_lead, score.mrr_p), (score.recall_lead, score.recall_p))
+        table.add_row(
+            score.leg,
+            score.model,
+            f"{score.mrr:.3f}",
+            f"{score.recall:.3f}",
+            *("" if lead is None else f"{lead:+.3f} ({p:.3f})" for lead, p in leads),
+        )
     console.print(table)
 
 

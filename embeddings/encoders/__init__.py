@@ -4,13 +4,17 @@ A local static model is the default; a sentence transformer comes with the extra
 that speaks its API, is used as soon as a key or a base URL is set.
 """
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from embeddings.encoders.base import Encoder, Usage, Vector
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
 
-__all__ = ["Encoder", "Usage", "Vector", "choose", "describe"]
+__all__ = ["Encoder", "Usage", "Vector", "available", "choose", "describe"]
+
+logger = logging.getLogger(__name__)
 
 STATIC_MODELS = ("wordllama", "wordllama-l2-supercat-256")
 MINILM_MODELS = ("minilm", "all-minilm-l6-v2", "all-minilm-l6-v2-int8")
@@ -40,6 +44,23 @@ def choose(settings: Settings) -> Encoder:
     from embeddings.encoders.openai import OpenAIEncoder
 
     return OpenAIEncoder.from_settings(settings)
+
+
+def available(settings: Settings) -> list[Encoder]:
+    """Every model that can be used here: the chosen one, the static one, and the transformer where it is installed."""
+    from embeddings.encoders.minilm import MiniLMEncoder
+    from embeddings.encoders.static import StaticEncoder
+
+    makers: list[Callable[[], Encoder]] = [StaticEncoder, MiniLMEncoder, lambda: choose(settings)]
+    encoders: dict[str, Encoder] = {}
+    for make in makers:
+        try:
+            encoder = make()
+        except PlimsollError as error:
+            logger.info("left out: %s", error)
+            continue
+        encoders.setdefault(encoder.model, encoder)
+    return list(encoders.values())
 
 
 def describe(settings: Settings) -> dict[str, Any]:

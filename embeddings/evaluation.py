@@ -1,0 +1,238 @@
+"""How good is the search? Measured on questions that the warehouse itself holds.
+
+A question is the title of an issue; its answers are the pull requests that close the issue. What would give an answer
+away, the issue's title and number, is taken out of it before it is indexed. Every leg is measured on the same questions,
+and the hybrid's lead over the better leg is tested with a paired bootstrap.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
+
+from embeddings import rows
+from embeddings.collections import PR_INDEX
+from embeddings.documents import Document, pull_request_document
+from embeddings.encoders import Encoder
+from embeddings.encoders.base import mean_direction
+from embeddings.fusion import Ranking, fuse
+from embeddings.lexical import Condition, LexicalIndex
+from embeddings.search import DEPTH
+from embeddings.words import terms
+from warehouse.errors import PlimsollError
+
+TOP = 10
+RESAMPLES = 10_000
+SEED = 20240120
+WRITE_ROWS = 1000
+
+QUESTIONS = """
+select
+    closing_issues.issue_repository, closing_issues.issue_number, closing_issues.issue_title,
+    array_agg(pull_requests.repo_name || '#' || pull_requests.pr_number order by pull_requests.pr_id)
+from staging.stg_github__pull_request_closing_issues as closing_issues
+inner join marts.repo_prs as pull_requests on closing_issues.pr_id = pull_requests.pr_id
+where closing_issues.issue_title is not null
+group by 1, 2, 3
+order by 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class Question:
+    """An issue's title, and the ids of the pull requests that answer it."""
+
+    title: str
+    number: int
+    answers: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One way to search, over all questions.
+
+    Attributes:
+        leg: bm25, dense or hybrid.
+        model: the model; empty for bm25.
+        mrr: mean over the questions of 1 / the place of the first answer, 0 beyond the tenth.
+        recall: mean share of a question's answers among the first ten.
+        mrr_lead, recall_lead: of a hybrid, its lead over the better single leg.
+        mrr_p, recall_p: of a hybrid, the share of resamples of the questions without such a lead.
+    """
+
+    leg: str
+    model: str
+    mrr: float
+    recall: float
+    mrr_lead: float | None = None
+    mrr_p: float | None = None
+    recall_lead: float | None = None
+    recall_p: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome: how many questions over how many pull requests, and every way's score."""
+
+    questions: int
+    pull_requests: int
+    scores: list[Score]
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome as plain values for JSON."""
+        return asdict(self)
+
+
+def evaluate(
+    connection: PsycopgConnection, encoders: Sequence[Encoder], advance: Callable[[int], None] = lambda _: None
+) -> Evaluation:
+    """Measure BM25, dense and hybrid search on the warehouse's own issues.
+
+    Nothing is written but temporary tables: neither the collections nor the lexical index are touched.
+
+    Args:
+        connection: the warehouse.
+        encoders: the models to compare.
+        advance: told how many documents were embedded.
+
+    Raises:
+        PlimsollError: the warehouse has no pull request that closes an issue.
+    """
+    questions = read_questions(connection)
+    if not questions:
+        raise PlimsollError(
+            "the warehouse has no pull request that closes an issue, so there is nothing to ask",
+            remedy="Load a repository whose pull requests close issues",
+        )
+    documents = read_documents(connection, questions)
+    lexical = _lexical_rankings(connection, documents, questions)
+    bm25 = _per_question(lexical, questions)
+    scores = [Score("bm25", "", float(bm25[0].mean()), float(bm25[1].mean()))]
+    for encoder in encoders:
+        dense = _dense_rankings(encoder, documents, questions, advance)
+        hybrid = [
+            fuse(by_words, by_meaning, encoder.dense_weight)
+            for by_words, by_meaning in zip(lexical, dense, strict=True)
+        ]
+        scores += _scores(encoder.model, bm25, _per_question(dense, questions), _per_question(hybrid, questions))
+    connection.rollback()
+    return Evaluation(len(questions), len(documents), scores)
+
+
+def read_questions(connection: PsycopgConnection) -> list[Question]:
+    """The questions that the warehouse holds: titles with at least one word."""
+    with connection.cursor() as cursor:
+        rows.execute(cursor, QUESTIONS, ())
+        found = cursor.fetchall()
+    return [Question(title, number, frozenset(answers)) for _, number, title, answers in found if terms(title)]
+
+
+def read_documents(connection: PsycopgConnection, questions: Sequence[Question]) -> list[Document]:
+    """Every pull request's document, those of the answers without what gives them away."""
+    asked: dict[str, list[Question]] = {}
+    for question in questions:
+        for id in question.answers:
+            asked.setdefault(id, []).append(question)
+    documents = []
+    for repo_name in rows.count_by_repository(connection, PR_INDEX):
+        for row in rows.rows_of_repository(connection, PR_INDEX, repo_name):
+            answered = asked.get(f"{row['repo_name']}#{row['pr_number']}", [])
+            documents.append(pull_request_document(without_giveaways(row, answered)))
+    return documents
+
+
+def without_giveaways(row: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Any]:
+    """A row without the titles and numbers of the issues that it answers, in its title, body, branch and commits."""
+    patterns = [_giveaway(question) for question in questions]
+
+    def clean(text: str | None) -> str | None:
+        for pattern in patterns:
+            text = pattern.sub(" ", text) if text else text
+        return text
+
+    return {
+        **row,
+        "title": clean(row["title"]),
+        "body": clean(row["body"]),
+        "head_ref_name": clean(row["head_ref_name"]),
+        "commit_messages": [clean(message) or "" for message in row["commit_messages"] or []],
+    }
+
+
+def _giveaway(question: Question) -> re.Pattern[str]:
+    # the title's words in a row, however they are joined: a branch has hyphens where the title has spaces
+    words = [re.escape(word) for word in re.findall(r"[^\W_]+", question.title)]
+    title = r"(?<![^\W_])" + r"[\W_]*".join(words) + r"(?![^\W_])"
+    return re.compile(rf"{title}|(?<!\d){question.number}(?!\d)", re.IGNORECASE)
+
+
+def _lexical_rankings(
+    connection: PsycopgConnection, documents: Sequence[Document], questions: Sequence[Question]
+) -> list[Ranking]:
+    index = LexicalIndex(connection, PR_INDEX, schema="pg_temp")
+    index.prepare()
+    for start in range(0, len(documents), WRITE_ROWS):
+        index.write(documents[start : start + WRITE_ROWS])
+    return [index.search(terms(question.title), Condition(), DEPTH) for question in questions]
+
+
+def _dense_rankings(
+    encoder: Encoder, documents: Sequence[Document], questions: Sequence[Question], advance: Callable[[int], None]
+) -> list[Ranking]:
+    ids, vectors = [], []
+    for start in range(0, len(documents), encoder.batch_size):
+        batch = documents[start : start + encoder.batch_size]
+        texts = list(dict.fromkeys(view for document in batch for view in document.views))
+        embedded = dict(zip(texts, encoder.encode(texts), strict=True))
+        for document in batch:
+            vector = mean_direction([embedded[view] for view in document.views])
+            if vector is not None:
+                ids.append(document.id)
+                vectors.append(vector)
+        advance(len(batch))
+    matrix = np.stack(vectors)
+    rankings: list[Ranking] = []
+    for vector in encoder.encode([question.title for question in questions]):
+        cosines = matrix @ vector if vector is not None else np.zeros(len(ids))
+        nearest = np.argsort(-cosines, kind="stable")[:DEPTH]
+        rankings.append([(ids[index], float(cosines[index])) for index in nearest])
+    return rankings
+
+
+def _per_question(
+    rankings: Sequence[Ranking], questions: Sequence[Question]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(reciprocal rank, recall) of every question."""
+    ranks, recalls = [], []
+    for ranking, question in zip(rankings, questions, strict=True):
+        places = [place for place, (id, _) in enumerate(ranking[:TOP], 1) if id in question.answers]
+        ranks.append(1 / places[0] if places else 0.0)
+        recalls.append(len(places) / len(question.answers))
+    return np.array(ranks), np.array(recalls)
+
+
+def _scores(
+    model: str,
+    bm25: tuple[NDArray[np.float64], NDArray[np.float64]],
+    dense: tuple[NDArray[np.float64], NDArray[np.float64]],
+    hybrid: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> list[Score]:
+    mrr_lead, mrr_p = _lead(hybrid[0], max(bm25[0], dense[0], key=np.mean))
+    recall_lead, recall_p = _lead(hybrid[1], max(bm25[1], dense[1], key=np.mean))
+    return [
+        Score("dense", model, float(dense[0].mean()), float(dense[1].mean())),
+        Score(
+            "hybrid", model, float(hybrid[0].mean()), float(hybrid[1].mean()), mrr_lead, mrr_p, recall_lead, recall_p
+        ),
+    ]
+
+
+def _lead(hybrid: NDArray[np.float64], leg: NDArray[np.float64]) -> tuple[float, float]:
+    """(mean lead, share of the resamples of the questions in which there is none)."""
+    differences = hybrid - leg
+    picks = np.random.default_rng(SEED).integers(0, len(differences), (RESAMPLES, len(differences)))
+    return float(differences.mean()), float((differences[picks].mean(axis=1) <= 0).mean())
