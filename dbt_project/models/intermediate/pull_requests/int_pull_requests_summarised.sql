@@ -1,5 +1,6 @@
-{{ config(materialized='view', post_hook=[]) }}
+{{ config(materialized='view') }}
 
+{# every step names its text once: Postgres folds the steps into one expression, and would compute again what is named twice #}
 with
 
 pull_requests as (
@@ -15,74 +16,38 @@ enrichments as (
 ),
 
 {# bodies run to 65,536 characters and the prose is near their start; what lies behind is not looked at #}
-lines_ended as (
+unix_lines as (
 
     select
         pr_id,
-        title,
-        body,
-        {{ replace_all('left(body, 8000)', "'\\r\\n?'", "E'\\n'") }} as text
+        replace(replace(left(body, 8000), E'\r\n', E'\n'), E'\r', E'\n') || E'\n' as text
 
     from pull_requests
 
 ),
 
-{# what spans lines: comments of the template, and fenced code #}
+{# comments of the template and fenced code, closed or not; one pattern each, since alternatives would match greedily #}
 without_blocks as (
 
     select
         pr_id,
-        title,
-        body,
-        case
-            when {{ matches('text', "'<!--|```|~~~'") }}
-                then {{ replace_all('text', "'<!--.*?(-->|$)|```.*?(```|$)|~~~.*?(~~~|$)'") }}
-            else text
-        end as text
+        {% set without_comments = replace_all(replace_all('text', "'<!--.*?-->'"), "'<!--.*'") -%}
+        {{ replace_all(replace_all(without_comments, "'```.*?```'"), "'```.*'") }} as text
 
-    from lines_ended
+    from unix_lines
 
 ),
 
-{# what stands between words: badges, images and tags; a link keeps its words #}
-without_markup as (
+opening_with_prose as (
 
     select
         pr_id,
-        title,
-        body,
-        case
-            when {{ matches('text', "'[]<]'") }}
-                then {{ replace_all(
-                    replace_all('text', "'\\[!\\[[^]]*\\]([(][^)]*[)]|\\[[^]]*\\])?\\]([(][^)]*[)]|\\[[^]]*\\])?|!\\[[^]]*\\]([(][^)]*[)]|\\[[^]]*\\])|</?[a-zA-Z][^>]*>'"),
-                    "'\\[([^]]*)\\][(][^)]*[)]'",
-                    "'\\1'"
-                ) }}
-            else text
-        end as text
-
-    from without_blocks
-
-),
-
-{# what takes a line: headings, quotes, check lists, rules and tables; each leaves an empty line, which ends a paragraph #}
-prose as (
-
-    select
-        pr_id,
-        title,
-        body,
         {{ replace_all(
-            replace_all(
-                "E'\\n' || text",
-                "'\\n[^\\n]+\\n[ ]*(={3,}|-{3,})[ ]*(?=\\n|$)'",
-                "E'\\n'"
-            ),
-            "'\\n[ \\t]*(#{1,6}([ \\t][^\\n]*)?|>[^\\n]*|[-*+][ \\t]+\\[[ xX]\\][^\\n]*|[-*_=]{3,}[ \\t]*|\\|[^\\n]*)(?=\\n|$)'",
-            "E'\\n'"
+            'text',
+            "'^(?:" ~ markdown_line_without_prose() ~ "|[^\\n]+\\n[ \\t]*(?:={3,}|-{3,})[ \\t]*\\n)+'"
         ) }} as text
 
-    from without_markup
+    from without_blocks
 
 ),
 
@@ -90,39 +55,48 @@ first_paragraphs as (
 
     select
         pr_id,
-        title,
-        body,
-        {{ replace_all(
-            capture('text', "'^\\s*(\\S(?:[^\\n]|\\n(?![ \\t]*\\n))*)'"),
-            "'\\s+'",
-            "' '"
-        ) }} as text
+        {{ capture('text', "'^(?:(?!" ~ markdown_line_without_prose() ~ ")[^\\n]+\\n)+'") }} as text
 
-    from prose
+    from opening_with_prose
 
 ),
 
-{# a word that does not fit is left out whole, unless it is the only one #}
+{# a link keeps its words #}
+plain as (
+
+    select
+        pr_id,
+        {% set without_markup = replace_all('text', "'" ~ markdown_markup() ~ "'") -%}
+        {% set without_targets = replace_all(without_markup, "'\\[([^]\\n]*)\\][(][^)\\n]*[)]'", "'\\1'") -%}
+        trim({{ replace_all("translate(" ~ without_targets ~ ", E'\\n\\t', '  ')", "' {2,}'", "' '") }}) as text
+
+    from first_paragraphs
+
+),
+
+{# a word that does not fit into 600 characters is left out whole, unless it is the only one; the space behind the text is
+   what is cut off where all of it fits #}
+cut as (
+
+    select
+        pr_id,
+        nullif(left({{ replace_all("left(text || ' ', 601)", "' [^ ]*$'") }}, 600), '') as text
+
+    from plain
+
+),
+
 final as (
 
     select
-        first_paragraphs.pr_id,
-        coalesce(
-            enrichments.summary,
-            nullif(trim(
-                case
-                    when length(first_paragraphs.text) <= 600 then first_paragraphs.text
-                    when strpos(left(first_paragraphs.text, 601), ' ') = 0 then left(first_paragraphs.text, 600)
-                    else {{ capture('left(first_paragraphs.text, 601)', "'^(.*) '") }}
-                end
-            ), '')
-        ) as pr_summary,
+        cut.pr_id,
+        coalesce(enrichments.summary, cut.text) as pr_summary,
         enrichments.is_feature_by_model,
         enrichments.feature_confidence_by_model
 
-    from first_paragraphs
+    from cut
     left join enrichments
-        on first_paragraphs.pr_id = enrichments.pr_id
+        on cut.pr_id = enrichments.pr_id
 
 )
 

@@ -1,0 +1,38 @@
+{# a pull request that GitHub has is in both marts of pull requests; one that it no longer has is in neither #}
+with
+
+live as (
+
+    select pr_id
+    from {{ ref('stg_github__pull_requests') }}
+    where deleted_at is null
+
+),
+
+shown as (
+
+    select
+        coalesce(repo_prs.pr_id, lifecycles.pr_id) as pr_id,
+        repo_prs.pr_id is not null as is_in_repo_prs,
+        lifecycles.pr_id is not null as is_in_lifecycle
+
+    from {{ ref('repo_prs') }} as repo_prs
+    full outer join {{ ref('pull_request_lifecycle') }} as lifecycles
+        on repo_prs.pr_id = lifecycles.pr_id
+
+)
+
+select
+    coalesce(live.pr_id, shown.pr_id) as pr_id,
+    live.pr_id is not null as is_live,
+    shown.is_in_repo_prs,
+    shown.is_in_lifecycle
+
+from live
+full outer join shown
+    on live.pr_id = shown.pr_id
+where
+    live.pr_id is null
+    or shown.pr_id is null
+    or not shown.is_in_repo_prs
+    or not shown.is_in_lifecycle

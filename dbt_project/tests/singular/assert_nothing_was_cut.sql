@@ -1,0 +1,84 @@
+{# GitHub counts every connection of a pull request. A row here names one of which fewer or more were loaded #}
+{{ config(tags=['raw']) }}
+
+with
+
+pull_requests as (
+
+    select * from {{ ref('stg_github__pull_requests') }}
+    where deleted_at is null
+
+),
+
+{% set connections = {
+    'files': 'pull_request_files',
+    'commits': 'pull_request_commits',
+    'reviews': 'pull_request_reviews',
+    'review_threads': 'pull_request_review_threads',
+    'comments': 'pull_request_comments',
+    'labels': 'pull_request_labels',
+    'assignees': 'pull_request_assignees',
+    'review_requests': 'pull_request_review_requests',
+    'closing_issues': 'pull_request_closing_issues',
+    'events': 'pull_request_events',
+} %}
+
+{% for connection, table in connections.items() %}
+{{ connection }}_loaded as (
+
+    select
+        pr_id,
+        count(*) as loaded
+
+    from {{ ref('stg_github__' ~ table) }}
+    group by pr_id
+
+),
+{% endfor %}
+
+thread_comments_loaded as (
+
+    select
+        thread_id,
+        count(*) as loaded
+
+    from {{ ref('stg_github__pull_request_review_comments') }}
+    group by thread_id
+
+),
+
+cut as (
+
+    {% for connection in connections %}
+    select
+        pull_requests.repo_id,
+        pull_requests.pr_number,
+        '{{ connection }}' as connection,
+        pull_requests.{{ connection }}_total as counted,
+        coalesce({{ connection }}_loaded.loaded, 0) as loaded
+
+    from pull_requests
+    left join {{ connection }}_loaded
+        on pull_requests.pr_id = {{ connection }}_loaded.pr_id
+    where pull_requests.{{ connection }}_total <> coalesce({{ connection }}_loaded.loaded, 0)
+
+    union all
+
+    {% endfor %}
+    select
+        pull_requests.repo_id,
+        pull_requests.pr_number,
+        'comments of thread ' || threads.thread_id as connection,
+        threads.comments_total as counted,
+        coalesce(thread_comments_loaded.loaded, 0) as loaded
+
+    from {{ ref('stg_github__pull_request_review_threads') }} as threads
+    inner join pull_requests
+        on threads.pr_id = pull_requests.pr_id
+    left join thread_comments_loaded
+        on threads.thread_id = thread_comments_loaded.thread_id
+    where threads.comments_total <> coalesce(thread_comments_loaded.loaded, 0)
+
+)
+
+select * from cut

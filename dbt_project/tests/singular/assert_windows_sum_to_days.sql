@@ -1,0 +1,63 @@
+{# every measure of a window is the sum of its days, and a window without a day, or days without their window, is an error.
+   Only the newest snapshot can be held against today's days: earlier ones show what was known when they were built #}
+with
+
+windows as (
+
+    select * from {{ ref('author_metrics_window_latest') }}
+
+),
+
+ranges as (
+
+    select distinct
+        window_days,
+        start_date,
+        end_date
+
+    from windows
+
+),
+
+days as (
+
+    select
+        daily.username,
+        daily.repo_name,
+        ranges.window_days,
+        sum(daily.prs_submitted) as prs_submitted,
+        sum(daily.prs_merged) as prs_merged,
+        sum(daily.high_risk_prs) as high_risk_prs,
+        sum(daily.lines_changed) as lines_changed,
+        sum(daily.features_merged) as features_merged,
+        sum(daily.reviews_submitted) as reviews_submitted,
+        sum(daily.review_comments) as review_comments,
+        sum(daily.prs_reviewed) as prs_reviewed
+
+    from ranges
+    inner join {{ ref('author_metrics_daily') }} as daily
+        on daily.day between ranges.start_date and ranges.end_date
+    group by daily.username, daily.repo_name, ranges.window_days
+
+)
+
+select
+    coalesce(windows.username, days.username) as username,
+    coalesce(windows.repo_name, days.repo_name) as repo_name,
+    coalesce(windows.window_days, days.window_days) as window_days
+
+from windows
+full outer join days
+    on
+        windows.username = days.username
+        and windows.repo_name = days.repo_name
+        and windows.window_days = days.window_days
+where
+    windows.prs_submitted is distinct from days.prs_submitted
+    or windows.prs_merged is distinct from days.prs_merged
+    or windows.high_risk_prs is distinct from days.high_risk_prs
+    or windows.lines_changed is distinct from days.lines_changed
+    or windows.features_merged is distinct from days.features_merged
+    or windows.reviews_submitted is distinct from days.reviews_submitted
+    or windows.review_comments is distinct from days.review_comments
+    or windows.prs_reviewed > days.prs_reviewed
