@@ -134,7 +134,7 @@ class Execution:
                 steps.append(Step(key, _constant(kind.name), None, True))
                 continue
             definition = kind.fields[name]
-            is_list_of_rows = name in ("nodes", "edges") and "totalCount" in kind.fields
+            is_list_of_rows = name in ("nodes", "edges")
             steps.append(
                 Step(
                     key,

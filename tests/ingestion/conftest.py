@@ -20,6 +20,7 @@ WORKERS = 4
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes pauses that GitHub leaves to the client short; those that it names stay as they are."""
     monkeypatch.setattr(client_module, "BACKOFF_SECONDS", 0.002)
+    monkeypatch.setattr(client_module, "BACKOFF_LIMIT_SECONDS", 0.02)
     monkeypatch.setattr(client_module, "SECONDARY_WAIT_SECONDS", 0.05)
 
 

@@ -33,7 +33,7 @@ def hydrate(
     size: int = 24,
     rows: list[PullRequest] | None = None,
 ) -> Hydrated:
-    hydrator = Hydrator(client, repository.database_id, BatchSize(size), spent)
+    hydrator = Hydrator(client, repository.database_id, repository.name_with_owner, BatchSize(size), spent)
     chosen = list(repository.pull_requests.values()) if rows is None else rows
     return hydrator.hydrate([entry(row, is_counted=whole) for row in chosen], whole=whole)
 
@@ -97,7 +97,7 @@ def test_fault_changes_nothing(
 
 
 @pytest.mark.parametrize("limit", ["node_budget", "timeout_budget"])
-@pytest.mark.parametrize("budget", [40, 150, 600])
+@pytest.mark.parametrize("budget", [120, 300, 900])
 @pytest.mark.parametrize("whole", [False, True], ids=["in rounds", "in one round"])
 def test_too_heavy_is_split_until_it_passes(
     api: GitHubDouble, client: GitHubClient, repository: Repository, spent: Spent, limit: str, budget: int, whole: bool
@@ -115,7 +115,7 @@ def test_size_that_passed_is_kept_for_the_next_batch(
     api.limits.node_budget = 150
     size = BatchSize(24)
     rows = [entry(row) for row in repository.pull_requests.values() if len(row.commits) < 20]
-    Hydrator(client, repository.database_id, size, spent).hydrate(rows, whole=False)
+    Hydrator(client, repository.database_id, repository.name_with_owner, size, spent).hydrate(rows, whole=False)
     assert 1 <= size.current < 24
 
 
@@ -169,15 +169,18 @@ def test_addresses_are_hashed_unless_they_are_asked_for(
 ) -> None:
     rows = [entry(next(iter(repository.pull_requests.values())))]
     for keep in (False, True):
-        hydrator = Hydrator(client, repository.database_id, BatchSize(5), spent, keep_emails=keep)
+        hydrator = Hydrator(
+            client, repository.database_id, repository.name_with_owner, BatchSize(5), spent, keep_emails=keep
+        )
         commit = hydrator.hydrate(rows, whole=False).rows[tables.COMMITS][0]
         assert len(commit["author_email_hash"]) == 64
         assert (commit["author_email"] is not None) is keep
 
 
-def test_fault_that_never_ends_is_an_error_and_no_partial_row(
-    api: GitHubDouble, client: GitHubClient, repository: Repository, spent: Spent
+@pytest.mark.parametrize("kind", ["resource_limits", "502", "partial"])
+def test_fault_that_never_ends_is_an_error_and_no_half_row(
+    api: GitHubDouble, client: GitHubClient, repository: Repository, spent: Spent, kind: Any
 ) -> None:
-    api.faults.add("partial", operation="Hydrate")
+    api.faults.add(kind)
     with pytest.raises(PlimsollError, match="GitHub"):
         hydrate(client, repository, spent)
