@@ -9,6 +9,7 @@ everything in one round instead, since there a request matters more than a point
 What GitHub finds too heavy is split, down to one pull request, and for that down to one connection a request.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from ingestion.sources.github.client import Answer, GitHubClient, QueryTooHeavy,
 from ingestion.sources.github.shaping import Json, PullRequestShaper, Row, Rows, find_misfits
 from ingestion.sources.github.tables import Table
 from warehouse.errors import PlimsollError
+
+logger = logging.getLogger(__name__)
 
 PAGE = 100
 """The most that GitHub gives of a connection at once."""
@@ -313,15 +316,21 @@ class Hydrator:
     def _read_in_pieces(self, node_id: str) -> dict[str, Any] | None:
         """One pull request too heavy for one request: its scalars and counts, then its connections, each by itself."""
         for attempt in range(UNREAD_ROUNDS):
-            answer = self._client.graphql(
-                documents.operation("HydrateOutline"), {"ids": [node_id]}, points=1, spent=self._spent
-            )
-            outline = Read.of(answer, "nodes")
-            if not outline.unread:
-                break
+            try:
+                answer = self._client.graphql(
+                    documents.operation("HydrateOutline"), {"ids": [node_id]}, points=1, spent=self._spent
+                )
+                outline = Read.of(answer, "nodes")
+                if not outline.unread:
+                    break
+            except QueryTooHeavy:
+                # there is no less to ask for: it can only be an accident
+                logger.debug("GitHub failed over the outline of %s", node_id)
             self._client.pause(attempt + 1, self._spent)
         else:
-            raise PlimsollError("GitHub cannot even give a pull request's outline", where=node_id)
+            raise PlimsollError(
+                "GitHub cannot even give a pull request's outline", where=node_id, remedy="Run again later"
+            )
         node: dict[str, Any] | None = outline.nodes[0]
         if node is None:
             return None
