@@ -16,10 +16,13 @@ from ingestion.sources.github.tables import Table
 LOCK_CLASS = 0x504C494D
 """Advisory locks of repositories: this number, and the repository's id folded to 32 bits."""
 
-INDEXES = {table.name: ("pull_request_id",) for table in tables.CHILDREN} | {
-    "pull_requests": ("id", "repository_id"),
-    "users": ("id",),
-    "repositories": ("id",),
+INDEXES = {
+    # dbt makes the children's, by the same names, where tables were loaded by other means
+    **{f"{table.name}_of_pull_request": (table.name, "pull_request_id") for table in tables.CHILDREN},
+    "pull_requests_by_id": ("pull_requests", "id"),
+    "pull_requests_of_repository": ("pull_requests", "repository_id"),
+    "users_by_id": ("users", "id"),
+    "repositories_by_id": ("repositories", "id"),
 }
 
 
@@ -97,13 +100,12 @@ class RawStore:
     def prepare(self) -> None:
         """Index what every run looks up; dlt makes none of these."""
         with self._connection.cursor() as cursor:
-            for table, columns in INDEXES.items():
-                for column in columns:
-                    cursor.execute(
-                        sql.SQL("create index if not exists {} on {} ({})").format(
-                            sql.Identifier(f"{table}_{column}_idx"), self._name(table), sql.Identifier(column)
-                        )
+            for index, (table, column) in INDEXES.items():
+                cursor.execute(
+                    sql.SQL("create index if not exists {} on {} ({})").format(
+                        sql.Identifier(index), self._name(table), sql.Identifier(column)
                     )
+                )
 
     def _select(self, table: Table, condition: sql.SQL, values: tuple[object, ...]) -> list[Row]:
         if not self.exists(table.name):

@@ -1,12 +1,11 @@
 """The documentation site of the dbt project, as one page that needs no server."""
 
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from warehouse import dbt
 from warehouse.errors import PlimsollError
 from warehouse.settings import ROOT, Settings
 
@@ -27,12 +26,12 @@ def write_site(settings: Settings, page: Path | None = None) -> Path:
     page = page or settings.home / "docs" / "index.html"
     with tempfile.TemporaryDirectory(prefix="plimsoll-docs-") as folder:
         # an own target folder: a half-written manifest of ours must not meet a build that runs beside it
-        command = [
-            sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", "docs", "generate", "--static",
-            "--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(ROOT),
+        command = dbt.command(
+            "--quiet", "--no-use-colors", "docs", "generate", "--static",
+            "--project-dir", str(dbt.PROJECT), "--profiles-dir", str(ROOT),
             "--target-path", folder, "--log-path", folder,
-        ]  # fmt: skip
-        environment = {**os.environ, "PLIMSOLL_HOME": str(settings.home), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+        )  # fmt: skip
+        environment = dbt.environment(settings)
         result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if result.returncode:
             said = (result.stdout + result.stderr).strip().splitlines()

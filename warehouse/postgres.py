@@ -64,16 +64,8 @@ def connect(settings: Settings | None = None, *, autocommit: bool = False) -> Ps
     if database.is_embedded:
         start(settings)
     try:
-        connection = psycopg2.connect(
-            host=database.host,
-            port=database.port,
-            user=database.user,
-            password=database.password,
-            dbname=database.dbname,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            application_name="plimsoll",
-            options="-c timezone=UTC",
-            **database.parameters,
+        connection: PsycopgConnection = psycopg2.connect(
+            database.url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="plimsoll"
         )
     except psycopg2.Error as error:
         raise PlimsollError(
@@ -87,6 +79,10 @@ def connect(settings: Settings | None = None, *, autocommit: bool = False) -> Ps
             f"{database} runs PostgreSQL {connection.server_version // 10000}",
             remedy="Plimsoll needs PostgreSQL 15 or newer",
         )
+    # not as a startup parameter: poolers refuse those
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("set time zone 'UTC'")
     connection.autocommit = autocommit
     return connection
 
