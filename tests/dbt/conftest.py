@@ -15,7 +15,8 @@ from warehouse.settings import load_settings
 
 HERE = Path(__file__).parent
 AS_OF_DATE = "2026-11-19"
-SAMPLE = Scale(pull_requests=1_000)
+VARS = {"as_of_date": AS_OF_DATE}
+SAMPLE = Scale(pull_requests=300)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,11 +41,11 @@ def make_project(home: Path, database: str, target_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def sample(home: Path, target_path: Path) -> Project:
-    """A project built with all its tests over a thousand made-up pull requests; for reading only."""
+    """A project built with all its tests over made-up pull requests; for reading only."""
     project = make_project(home, "sample", target_path)
     with closing(project.connect()) as connection, connection:
         load(connection, SAMPLE)
-    project.dbt("build", vars={"as_of_date": AS_OF_DATE}).check()
+    project.dbt("build", vars=VARS).check()
     return project
 
 
@@ -57,9 +58,9 @@ def scratch(sample: Project, request: pytest.FixtureRequest) -> Iterator[Project
 
 @pytest.fixture(scope="session")
 def empty(home: Path, target_path: Path) -> Project:
-    """A project built over raw tables that hold one repository and nothing else; for copying only."""
+    """A project built and tested over raw tables that hold one repository and nothing else; for copying only."""
     project = make_project(home, "empty", target_path)
     with closing(project.connect()) as connection:
         RawGithub(connection).reset()
-    project.dbt("build", "--exclude-resource-type", "test", "unit_test", vars={"as_of_date": AS_OF_DATE}).check()
+    project.dbt("build", "--exclude-resource-type", "unit_test", vars=VARS).check()
     return project

@@ -15,6 +15,8 @@ from warehouse.postgres import connect
 from warehouse.settings import ROOT, load_settings
 
 PROJECT = ROOT / "dbt_project"
+# all that holds rows: in a copy of a built database the views and the day spine are there already
+TABLES = ("--exclude", "path:models/staging/github", "path:models/utilities", "*_latest")
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class Outcome:
         success: whether dbt calls it a success.
         statuses: node name to status: success, pass, fail, error, warn, skipped.
         messages: node name to dbt's message.
+        listed: what `dbt list` found.
         failure: why the command as a whole failed; empty if it ran.
     """
 
     success: bool
     statuses: Mapping[str, str]
     messages: Mapping[str, str]
+    listed: Sequence[str]
     failure: str
 
     def named(self, *statuses: str) -> dict[str, str]:
@@ -81,6 +85,7 @@ class Project:
             success=bool(result.success),
             statuses={item.node.name: str(item.status) for item in results},
             messages={item.node.name: str(item.message) for item in results},
+            listed=result.result if isinstance(result.result, list) else (),
             failure=str(result.exception or ""),
         )
 
