@@ -15,7 +15,7 @@ from warehouse.errors import EXIT_FAILED, PlimsollError
 from warehouse.settings import load_settings
 
 
-class Day(click.ParamType):
+class Day(click.ParamType):  # type: ignore[type-arg]
     """A date or time in ISO form; a date means its beginning in UTC."""
 
     name = "date"
@@ -194,7 +194,7 @@ def show_outcome(outcome: Any, as_json: bool) -> int:
         if report.error:
             click.echo(f"error: {report.repository}: {report.error}", err=True)
     if outcome.was_stopped:
-        click.echo("Stopped: what was in hand is loaded. Run the same command again to go on.", err=True)
+        click.echo("StoppedError: what was in hand is loaded. Run the same command again to go on.", err=True)
         return cli.EXIT_INTERRUPTED
     return 0 if outcome.is_complete else EXIT_FAILED
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from ingestion.loading import DATASET, Selection, candidates_of
 from ingestion.raw_store import RawStore
 from ingestion.sources.github.access import connect_to_github
-from ingestion.sources.github.client import NotFound, Spent
+from ingestion.sources.github.client import NotFoundError, Spent
 from ingestion.sources.github.extraction import Options
-from ingestion.sources.github.hydration import BATCH
-from ingestion.sources.github.listing import PAGE, PullRequestList, changed
+from ingestion.sources.github.hydration import BATCH, PAGE
+from ingestion.sources.github.listing import PullRequestList, changed
 from warehouse import postgres
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
@@ -60,7 +60,7 @@ def estimate(settings: Settings, selection: Selection, options: Options) -> list
             for candidate in candidates:
                 try:
                     page = PullRequestList(client, candidate.name, Spent(), with_counts=False).first()
-                except NotFound:
+                except NotFoundError:
                     found.append(
                         Estimate(candidate.name, error="GitHub has no such repository, or the token may not see it")
                     )

@@ -125,8 +125,9 @@ class Ledger:
             execute_values(
                 cursor,
                 self._format(
-                    "insert into {dataset}.sync_runs (run_id, repository, step, started_at, finished_at, status, listed, "
-                    "hydrated, deleted, row_count, requests, points, waited_seconds, error, process_id) values %s"
+                    "insert into {dataset}.sync_runs (run_id, repository, step, started_at, finished_at, status, "
+                    "listed, hydrated, deleted, row_count, requests, points, waited_seconds, error, process_id) "
+                    "values %s"
                 ).as_string(cursor),
                 [
                     (
@@ -179,13 +180,13 @@ def recent(connection: Postgres, dataset: str, limit: int) -> list[LedgerRow]:
     """The newest rows of the ledger, newest first; empty if nothing was ever run."""
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute("select to_regclass(%s) is not null as found", (f"{dataset}.sync_runs",))
-        if not cursor.fetchone()["found"]:
+        if not cursor.fetchone()["found"]:  # type: ignore[index]
             return []
         cursor.execute(
             sql.SQL(
                 "select run_id, repository, step, started_at, finished_at, status, coalesce(listed, 0) as listed, "
-                "coalesce(hydrated, 0) as hydrated, coalesce(deleted, 0) as deleted, coalesce(row_count, 0) as row_count, "
-                "coalesce(requests, 0) as requests, coalesce(points, 0) as points, "
+                "coalesce(hydrated, 0) as hydrated, coalesce(deleted, 0) as deleted, coalesce(row_count, 0) "
+                "as row_count, coalesce(requests, 0) as requests, coalesce(points, 0) as points, "
                 "coalesce(waited_seconds, 0) as waited_seconds, error from {} order by started_at desc limit %s"
             ).format(sql.Identifier(dataset, "sync_runs")),
             (limit,),

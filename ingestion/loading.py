@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import re
 import shutil
 import signal
 import threading
@@ -19,7 +20,7 @@ from ingestion.ledger import Ledger
 from ingestion.raw_store import RawStore
 from ingestion.sources.github import package_source
 from ingestion.sources.github.access import connect_to_github
-from ingestion.sources.github.client import GitHubClient, NotFound
+from ingestion.sources.github.client import GitHubClient, NotFoundError
 from ingestion.sources.github.extraction import Extraction, Options, Package, Progress, Report, Step, selected
 from ingestion.sources.github.owners import Candidate, repositories_of
 from warehouse import postgres
@@ -32,6 +33,7 @@ DATASET = "raw_github"
 PIPELINE = "github"
 LOADING_LOCK = (0x504C494D, 0)
 """Advisory lock around a load: all runs share dlt's staging tables."""
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ class Outcome:
 def load(settings: Settings, selection: Selection, options: Options, progress: Progress | None = None) -> Outcome:
     """Load repositories into the raw tables.
 
-    Interrupted once (Ctrl-C), it loads what it has in hand and ends; interrupted again, it ends at once. Either way, and
-    after a kill, the next run does what is missing.
+    Interrupted once (Ctrl-C), it loads what it has in hand and ends; interrupted again, it ends at once. Either way,
+    and after a kill, the next run does what is missing.
 
     Args:
         settings: where GitHub and Postgres are.
@@ -136,7 +138,7 @@ def candidates_of(client: GitHubClient, selection: Selection) -> tuple[list[Cand
     for owner in selection.owners:
         try:
             found = list(repositories_of(client, owner, probe.spent))
-        except NotFound as error:
+        except NotFoundError as error:
             message = f"GitHub has no such organisation or user, or the token may not see it ({error}). Check the name"
             unreadable.append(Report(owner, status="unreadable", steps=[Step("probe")], error=message))
             continue
@@ -246,8 +248,8 @@ def _credentials(database: Connection) -> str:
 def _working_folder(home: Path) -> Iterator[Path]:
     """A folder for one run's load files.
 
-    Nothing in it is needed once the run ends, however it ends: the tables are the progress. So each run has its own, and
-    removes what killed runs left.
+    Nothing in it is needed once the run ends, however it ends: the tables are the progress. So each run has its own,
+    and removes what killed runs left.
     """
     parent = home / "dlt"
     parent.mkdir(parents=True, exist_ok=True)
@@ -295,6 +297,5 @@ def check_names(names: Sequence[str]) -> None:
         PlimsollError: a name is not `owner/name`.
     """
     for name in names:
-        owner, slash, repository = name.partition("/")
-        if not (slash and owner and repository) or not all(part.replace("-", "").replace("_", "").replace(".", "").isalnum() and part.isascii() for part in (owner, repository)):  # fmt: skip
+        if not _NAME.fullmatch(name):
             raise PlimsollError(f"'{name}' is not a repository's name", remedy="Write it as owner/name", exit_code=2)

@@ -29,7 +29,8 @@ INDEXES = {
 class RawStore:
     """The raw tables of one dataset.
 
-    A pull request counts as known only if the package that brought its row was loaded to the end, as dlt's own `_dlt_loads`
+    A pull request counts as known only if the package that brought its row was loaded to the end, as dlt's own
+    `_dlt_loads`
     says: a kill between two tables of a package leaves rows that are read again.
 
     Args:

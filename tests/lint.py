@@ -34,7 +34,7 @@ def main() -> int:
             "dbt-bouncer": [
                 BIN / "dbt-bouncer", "run", "--config-file", str(dbt.PROJECT / "dbt-bouncer.yml"),
             ],
-            "sqlfluff": [BIN / "sqlfluff", "lint", "--disable-progress-bar", "--nocolor", "--processes", "2", "dbt_project"],
+            "sqlfluff": [BIN / "sqlfluff", "lint", "--disable-progress-bar", "--nocolor", "dbt_project"],
         }  # fmt: skip
         try:
             return max(_passes(name, [str(part) for part in command], environment) for name, command in checks.items())

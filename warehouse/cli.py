@@ -17,8 +17,8 @@ EXIT_INTERRUPTED = 130
 def run(command: click.Command, program: str) -> None:
     """Run a click command as the program's entry and end the process with its exit code.
 
-    0: done; 1: failed, in whole or in part; 2: wrong arguments; 130: interrupted. A failure is one line on standard error;
-    with LOG_LEVEL=DEBUG its traceback follows.
+    0: done; 1: failed, in whole or in part; 2: wrong arguments; 130: interrupted. A failure is one line on standard
+    error; with LOG_LEVEL=DEBUG its traceback follows.
 
     Args:
         command: the command or group.

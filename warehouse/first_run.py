@@ -88,8 +88,8 @@ def _step(name: str, command: Sequence[str], environment: Mapping[str, str]) -> 
 def _sample(settings: Settings) -> Iterator[dict[str, str]]:
     """Serve the sample organisation; the settings under which it is GitHub.
 
-    Its last day is that of the first run, so that windows that end today have something in them, and a second run finds the
-    same organisation.
+    Its last day is that of the first run, so that windows that end today have something in them, and a second run finds
+    the same organisation.
     """
     remembered = settings.home / "sample.json"
     if not remembered.exists():

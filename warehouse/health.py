@@ -19,8 +19,8 @@ def check(settings: Settings) -> dict[str, Any]:
     """Ask every service.
 
     Returns:
-        `status` (healthy; degraded, if something answers and something does not; down, if Postgres does not), `timestamp`,
-        `version` and `services`, each with `status` (up or down) and what is known of it.
+        `status` (healthy; degraded, if something answers and something does not; down, if Postgres does not),
+        `timestamp`, `version` and `services`, each with `status` (up or down) and what is known of it.
     """
     checks: Mapping[str, Callable[[Settings], dict[str, Any]]] = {
         "postgres": _postgres,

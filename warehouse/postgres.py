@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
-from psycopg2.extensions import connection as PsycopgConnection
+from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings, load_settings, socket_folder

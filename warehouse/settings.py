@@ -114,14 +114,15 @@ class Connection:
         return f"{self.user}@{self.host}:{self.port}/{self.dbname}"
 
     def __repr__(self) -> str:
+        """As `__str__`: a password must not show in a traceback either."""
         return f"Connection({self})"
 
 
 def socket_folder(home: Path) -> Path:
     """The folder of the embedded server's socket.
 
-    A socket's path may have 103 bytes on macOS and 107 on Linux, a project's folder any length: so it is a short name made
-    from the data folder's. profiles.yml makes the same name.
+    A socket's path may have 103 bytes on macOS and 107 on Linux, a project's folder any length: so it is a short name
+    made from the data folder's. profiles.yml makes the same name.
     """
     return Path("/tmp") / f"plimsoll-{hashlib.md5(str(home).encode(), usedforsecurity=False).hexdigest()}"  # noqa: S108
 
@@ -247,7 +248,8 @@ def load_settings(**overrides: object) -> Settings:
     """Read the settings.
 
     Args:
-        overrides: values that win over the environment, by field name or variable name; for tests and embedding programs.
+        overrides: values that win over the environment, by field name or variable name; for tests and embedding
+            programs.
 
     Raises:
         PlimsollError: a value is malformed; the message names each variable and never shows its value.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingestion.sources.github import client as client_module
-from ingestion.sources.github.client import GitHubClient, NotFound, QueryTooHeavy, Spent, Stopped, parse
+from ingestion.sources.github.client import GitHubClient, NotFoundError, QueryTooHeavyError, Spent, StoppedError, parse
 from tests.github_api import GitHubDouble, Limits, Organisation
 from tests.ingestion.conftest import TOKEN, make_client
 from warehouse.errors import PlimsollError
@@ -72,7 +72,7 @@ def test_stop_ends_a_wait_at_once(api: GitHubDouble, spent: Spent) -> None:
     api.faults.add("secondary", retry_after=600)
     threading.Timer(0.2, stop.set).start()
     begun = time.monotonic()
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         login(client, spent)
     assert time.monotonic() - begun < 5
 
@@ -82,7 +82,7 @@ def test_query_that_fails_twice_for_its_weight_is_too_heavy(
     api: GitHubDouble, client: GitHubClient, spent: Spent, kind: Any
 ) -> None:
     api.faults.add(kind)
-    with pytest.raises(QueryTooHeavy):
+    with pytest.raises(QueryTooHeavyError):
         login(client, spent)
     assert spent.requests <= 2
 
@@ -108,7 +108,7 @@ def test_forbidden_says_what_to_check(api: GitHubDouble, client: GitHubClient, s
 
 
 def test_rest_of_what_is_not_there(client: GitHubClient, spent: Spent) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client.rest("/repos/harbour-works/quayside/pulls/99999/files", {}, spent=spent)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.sources.github.client import GitHubClient, NotFound, Spent
+from ingestion.sources.github.client import GitHubClient, NotFoundError, Spent
 from ingestion.sources.github.hydration import Entry
 from ingestion.sources.github.listing import PullRequestList, changed, moment, vanished
 from tests.github_api import GitHubDouble
@@ -112,5 +112,5 @@ def test_unknown_and_unreadable_repositories_are_not_found(
 ) -> None:
     api.mutate.hide_repository(repository)
     for name in ("harbour-works/quayside", "harbour-works/nothing", "nobody/nothing"):
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFoundError):
             PullRequestList(client, name, spent, with_counts=False).first()

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import dlt
+from dlt.common.schema.typing import TSchemaContractDict
 from dlt.common.typing import TDataItem
 from dlt.extract import DltResource
 
@@ -30,7 +31,7 @@ from warehouse.settings import load_settings
 
 __all__ = ["github", "package_source"]
 
-SCHEMA_CONTRACT = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
+SCHEMA_CONTRACT: TSchemaContractDict = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
 """New tables and columns are welcome; a changed type fails loudly, since what reads it would go wrong silently."""
 
 
@@ -48,9 +49,9 @@ def github(
 ) -> DltResource:
     """Load repositories' pull requests into any dlt destination.
 
-    For a pipeline of your own. It knows only its own state: each run lists what was updated since the last one and loads that
-    again. Deleted pull requests, resuming within a run and the ledger of runs need the tables of a Postgres, and come with
-    `python -m ingestion github`.
+    For a pipeline of your own. It knows only its own state: each run lists what was updated since the last one and
+    loads that again. Deleted pull requests, resuming within a run and the ledger of runs need the tables of a Postgres,
+    and come with `python -m ingestion github`.
 
     Args:
         repositories: `owner/name`, each.
@@ -64,8 +65,8 @@ def github(
         keep_emails: keep e-mail addresses of commits, not only their hash.
 
     Returns:
-        One resource, which yields Arrow tables for all raw tables; they are merged on GitHub's ids, the children of a pull
-        request replaced as a whole.
+        One resource, which yields Arrow tables for all raw tables; they are merged on GitHub's ids, the children of a
+        pull request replaced as a whole.
 
     Raises:
         PlimsollError: a repository could not be loaded; what was loaded of it is kept, and the next run goes on.

@@ -1,10 +1,10 @@
-"""Requests to GitHub: one at a time as GitHub wants them, retried where that helps, counted, and never with a secret shown.
+"""Requests to GitHub: as it wants them, retried where that helps, counted, and never with a secret shown.
 
 What GitHub does when it refuses, each of which is handled here:
 
-- primary limit: GraphQL answers HTTP 200 with an error of type RATE_LIMITED or RATE_LIMIT, REST 403 or 429 with no budget left;
-- secondary limit: 403 or 429, often with Retry-After, sometimes HTTP 200 with RATE_LIMITED while budget is left;
-- too heavy: 502, 504 or a timeout after 10 s, or HTTP 200 with an error about resource limits and null nodes;
+- primary limit: GraphQL answers HTTP 200 with an error of type RATE_LIMITED or RATE_LIMIT, REST 403 or 429 with no
+budget left; - secondary limit: 403 or 429, often with Retry-After, sometimes HTTP 200 with RATE_LIMITED while budget is
+left; - too heavy: 502, 504 or a timeout after 10 s, or HTTP 200 with an error about resource limits and null nodes;
 - faults on the way: 500, 503, cut answers, resets.
 """
 
@@ -42,15 +42,15 @@ HEAVY_TYPES = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"}
 HEAVY_MESSAGE = re.compile(r"resource limits|something went wrong while executing|timed? ?out", re.IGNORECASE)
 
 
-class QueryTooHeavy(Exception):
+class QueryTooHeavyError(Exception):
     """GitHub cannot answer this query in one go: ask for less."""
 
 
-class NotFound(Exception):
+class NotFoundError(Exception):
     """GitHub has no such thing, or the token may not see it."""
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The run was asked to stop."""
 
 
@@ -138,7 +138,7 @@ class GitHubClient:
             The answer. Its errors are for the caller to judge: which nodes are gone, which were merely not read.
 
         Raises:
-            QueryTooHeavy: GitHub gave up on it.
+            QueryTooHeavyError: GitHub gave up on it.
             PlimsollError: it cannot be answered, and trying again would not help.
         """
         body = orjson.dumps({"query": query, "variables": dict(variables)})
@@ -151,7 +151,7 @@ class GitHubClient:
             Its JSON.
 
         Raises:
-            NotFound: GitHub answers 404, or 410 or 451.
+            NotFoundError: GitHub answers 404, or 410 or 451.
             PlimsollError: it cannot be had.
         """
         return self._send("GET", f"{self._api_url}{path}", points=0, spent=spent, params=dict(params))
@@ -179,7 +179,7 @@ class GitHubClient:
                     continue
             except httpx.ReadTimeout:
                 if points:
-                    raise QueryTooHeavy(f"no answer within {TIMEOUT.read:.0f} s") from None
+                    raise QueryTooHeavyError(f"no answer within {TIMEOUT.read:.0f} s") from None
                 faults += 1
                 self._retry(faults, "no answer from GitHub", spent, url)
                 continue
@@ -203,12 +203,12 @@ class GitHubClient:
             return waits + 1, faults
         if status in HEAVY_STATUS and points and faults:
             # once may be an accident on the way; twice is the query
-            raise QueryTooHeavy(f"HTTP {status}")
+            raise QueryTooHeavyError(f"HTTP {status}")
         if status >= 500:
             self._retry(faults + 1, f"HTTP {status} from GitHub", spent, url)
             return waits, faults + 1
         if status in (404, 410, 451):
-            raise NotFound(_message(text))
+            raise NotFoundError(_message(text))
         raise PlimsollError(
             f"GitHub answers HTTP {status}: {_message(text)}",
             remedy="Check the token's scopes (repo, read:org) and its single sign-on authorisation",
@@ -219,7 +219,7 @@ class GitHubClient:
         data = body.get("data")
         for error in errors:
             if is_heavy(error) and not data:
-                raise QueryTooHeavy(str(error.get("message")))
+                raise QueryTooHeavyError(str(error.get("message")))
         if data is None:
             messages = "; ".join(str(error.get("message")) for error in errors[:3])
             raise PlimsollError(f"GitHub refuses the query: {messages or 'no data and no reason'}")
@@ -247,8 +247,8 @@ class GitHubClient:
     def pause(self, attempt: int, spent: Spent) -> None:
         """Wait a moment before trying again what failed for no reason of ours; the longer the more often it did."""
         # full jitter, so that workers that failed together do not come back together
-        delay = random.uniform(0.5, 1.0) * min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1))  # noqa: S311
-        self._wait(delay, "a fault on GitHub's side", spent)
+        longest = min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1))
+        self._wait(random.uniform(0.5, 1.0) * longest, "a fault on GitHub's side", spent)  # noqa: S311
 
     def _retry(self, faults: int, what: str, spent: Spent, url: str) -> None:
         if faults >= ATTEMPTS:
@@ -272,7 +272,7 @@ class GitHubClient:
 
     def _check_stop(self) -> None:
         if self._stop.is_set():
-            raise Stopped
+            raise StoppedError
 
 
 def parse(content: bytes) -> Any:

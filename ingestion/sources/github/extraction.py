@@ -1,4 +1,4 @@
-"""A run over repositories: list, diff, hydrate, several at a time, handed out in packages that can be loaded one by one."""
+"""A run over repositories: list, diff, hydrate; handed out in packages that can be loaded one by one."""
 
 import fnmatch
 import logging
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from ingestion.sources.github import patches, tables
-from ingestion.sources.github.client import GitHubClient, NotFound, Spent, Stopped
+from ingestion.sources.github.client import GitHubClient, NotFoundError, Spent, StoppedError
 from ingestion.sources.github.hydration import BATCH, CHUNK, BatchSize, DeadLetter, Entry, Hydrated, Hydrator
 from ingestion.sources.github.listing import (
     ACCOUNTS_A_REQUEST,
@@ -272,13 +272,14 @@ class Extraction:
         self._accounts = dict(self._before)
         self._accounts_lock = threading.Lock()
         self._refreshed: set[int] = set()
-        # hydrated chunks wait here for the loader; bounded, so that a slow database slows the requests, not fills memory
+        # hydrated chunks wait here for the loader; bounded, so that a slow database slows the requests, not fills
+        # memory
         self._queue: queue.Queue[_Piece | _End] = queue.Queue(maxsize=2 * options.workers)
         self._requests = ThreadPoolExecutor(options.workers, thread_name_prefix="hydrate")
         self._is_over = False
 
     def packages(self) -> Iterator[Package]:
-        """Run, and yield packages as they fill; the reports of repositories come with the package that completes them."""
+        """Run, and yield packages as they fill; a repository's report comes with the package that completes it."""
         open_runs = len(self._candidates)
         repositories = ThreadPoolExecutor(self._options.workers, thread_name_prefix="repository")
         for candidate in self._candidates:
@@ -339,7 +340,7 @@ class Extraction:
         while not self._stop.is_set() and (ids := self.take_accounts()):
             try:
                 rows.extend(self.refreshed(read_accounts(self._client, ids, spent)))
-            except (Stopped, PlimsollError) as error:
+            except (StoppedError, PlimsollError) as error:
                 logger.warning("renamed accounts were not looked for: %s", one_line(str(error)) or "stopped")
                 break
         return rows
@@ -350,9 +351,9 @@ class Extraction:
         end = _End(report)
         try:
             end = _RepositoryRun(self, candidate, report).run()
-        except Stopped:
+        except StoppedError:
             report.status, report.error = "stopped", "stopped before it was done; run again to go on"
-        except NotFound as error:
+        except NotFoundError as error:
             report.status = "unreadable"
             report.error = (
                 f"GitHub has no such repository, or the token may not see it ({one_line(str(error))}). "
@@ -422,7 +423,7 @@ class _RepositoryRun:
         """Do it.
 
         Raises:
-            NotFound: the repository cannot be read.
+            NotFoundError: the repository cannot be read.
             PlimsollError: something failed; what is complete by then is on its way to be loaded.
         """
         options = self._options
@@ -599,7 +600,7 @@ class _RepositoryRun:
 
     def _hydrate(self, entries: list[Entry], whole: bool) -> None:
         if self._run._stop.is_set():
-            raise Stopped
+            raise StoppedError
         hydrated = self._hydrator.hydrate(entries, whole=whole)
         if self._patches:
             with self._lock:

@@ -1,10 +1,10 @@
 """Pull requests by their ids, whole: scalars, every page of every connection, review threads with their comments.
 
-A chunk of pull requests is read in rounds. *Hydrate* brings what costs the same for all, a batch a request. *Follow* brings
-further pages of whatever has more than 100, several connections a request. *Details* brings what multiplies (threads with
-comments, parents of commits) in one request for the whole chunk, sized by the counts that Hydrate brought: asked blindly
-these two would cost several times all the rest. Few pull requests, whose counts the list already brought, are read with
-everything in one round instead, since there a request matters more than a point.
+A chunk of pull requests is read in rounds. *Hydrate* brings what costs the same for all, a batch a request. *Follow*
+brings further pages of whatever has more than 100, several connections a request. *Details* brings what multiplies
+(threads with comments, parents of commits) in one request for the whole chunk, sized by the counts that Hydrate
+brought: asked blindly these two would cost several times all the rest. Few pull requests, whose counts the list already
+brought, are read with everything in one round instead, since there a request matters more than a point.
 
 What GitHub finds too heavy is split, down to one pull request, and for that down to one connection a request.
 """
@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from ingestion.sources.github import documents, tables
-from ingestion.sources.github.client import Answer, GitHubClient, QueryTooHeavy, Spent, is_heavy
+from ingestion.sources.github.client import Answer, GitHubClient, QueryTooHeavyError, Spent, is_heavy
 from ingestion.sources.github.shaping import Json, PullRequestShaper, Row, Rows, find_misfits
 from ingestion.sources.github.tables import Table
 from warehouse.errors import PlimsollError
@@ -243,8 +243,8 @@ class Hydrator:
             whole: read everything in one round; else what multiplies comes in a request of its own.
 
         Returns:
-            Their rows. One that GitHub changes while it is read is read again; one that keeps its counts and its rows apart is
-            loaded as it is and set aside as a dead letter, so that the next run tries again.
+            Their rows. One that GitHub changes while it is read is read again; one that keeps its counts and its rows
+            apart is loaded as it is and set aside as a dead letter, so that the next run tries again.
         """
         result = Hydrated()
         pending = list(entries)
@@ -323,7 +323,7 @@ class Hydrator:
                 outline = Read.of(answer, "nodes")
                 if not outline.unread:
                     break
-            except QueryTooHeavy:
+            except QueryTooHeavyError:
                 # there is no less to ask for: it can only be an accident
                 logger.debug("GitHub failed over the outline of %s", node_id)
             self._client.pause(attempt + 1, self._spent)
@@ -364,7 +364,7 @@ class Hydrator:
             part = todo.pop()
             try:
                 answer = read(part)
-            except QueryTooHeavy:
+            except QueryTooHeavyError:
                 answer = Read([None] * len(part), set(range(len(part))), is_heavy=True)
             left = []
             for place, node_id in enumerate(part):
@@ -396,7 +396,7 @@ class Hydrator:
             group, rest = pages[:width], pages[width:]
             try:
                 unread, reason = self._read_pages(group)
-            except QueryTooHeavy as error:
+            except QueryTooHeavyError as error:
                 unread, reason = group, str(error)
             if len(unread) == len(group):
                 fruitless += 1
@@ -632,7 +632,8 @@ class Read:
 
     Attributes:
         nodes: the objects in order; None for those that are gone or were not read.
-        unread: the places of those not read whole: null, or with an error inside, for any reason but that they are gone.
+        unread: the places of those not read whole: null, or with an error inside, for any reason but that they are
+            gone.
         is_heavy: whether the reason was the query's weight.
         reason: GitHub's words for it.
     """

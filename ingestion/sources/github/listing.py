@@ -1,7 +1,7 @@
 """A repository's pull requests, ids and times only, newest first; and what of it is new against the tables.
 
-The whole list is read from both ends at once, newest and oldest, in the same requests, until they meet: a page depends on the
-one before it, so one end alone would take twice the time.
+The whole list is read from both ends at once, newest and oldest, in the same requests, until they meet: a page depends
+on the one before it, so one end alone would take twice the time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ingestion.sources.github import documents
-from ingestion.sources.github.client import GitHubClient, NotFound, QueryTooHeavy, Spent
+from ingestion.sources.github.client import GitHubClient, NotFoundError, QueryTooHeavyError, Spent
 from ingestion.sources.github.hydration import PAGE, Entry
 from ingestion.sources.github.shaping import Json
 from warehouse.errors import PlimsollError
 
 OVERLAP = timedelta(hours=1)
-"""How far below the watermark a list goes: GitHub's replicas may show an update late. It costs nothing: what is in the tables
-at the same `updatedAt` is not read again."""
+"""How far below the watermark a list goes: GitHub's replicas may show an update late. It costs nothing: what is in the
+tables at the same `updatedAt` is not read again."""
 
 ACCOUNTS_A_REQUEST = 10 * PAGE
 ATTEMPTS = 6
@@ -51,8 +51,8 @@ class PullRequestList:
         client: talks to GitHub.
         name: the repository as `owner/name`.
         spent: is charged with every request.
-        with_counts: bring each pull request's number of commits and threads, two points a page: for a short list, whose pull
-            requests are then read in one round.
+        with_counts: bring each pull request's number of commits and threads, two points a page: for a short list, whose
+            pull requests are then read in one round.
     """
 
     def __init__(self, client: GitHubClient, name: str, spent: Spent, *, with_counts: bool) -> None:
@@ -66,7 +66,7 @@ class PullRequestList:
         """The newest page, and the accounts that are asked for along with it.
 
         Raises:
-            NotFound: there is no such repository, or the token may not see it.
+            NotFoundError: there is no such repository, or the token may not see it.
         """
         return self._page(("newest",), accounts)
 
@@ -84,7 +84,8 @@ class PullRequestList:
         variables: dict[str, Any] = {"owner": self._owner, "name": self._name}
         variables |= {end: self._ends[end] for end in ends}
         lists = " ".join(
-            f"{end}: pullRequests(first: {PAGE}, after: ${end}, orderBy: {{field: UPDATED_AT, direction: {direction}}}) "
+            f"{end}: pullRequests(first: {PAGE}, after: ${end}, "
+            f"orderBy: {{field: UPDATED_AT, direction: {direction}}}) "
             f"{{ totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ id fullDatabaseId updatedAt{counts} }} }}"
             for end, direction in (("newest", "DESC"), ("oldest", "ASC"))
             if end in ends
@@ -127,7 +128,7 @@ class PullRequestList:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer = self._client.graphql(text, variables, points=3, spent=self._spent)
-            except QueryTooHeavy as error:
+            except QueryTooHeavyError as error:
                 reason = str(error)
                 self._client.pause(attempt, self._spent)
                 continue
@@ -144,10 +145,10 @@ class PullRequestList:
 
 
 def raise_if_unreadable(errors: Iterable[Mapping[str, Any]]) -> None:
-    """Raise NotFound for errors that say that the thing is not there, or not for this token."""
+    """Raise NotFoundError for errors that say that the thing is not there, or not for this token."""
     for error in errors:
         if error.get("type") in ("NOT_FOUND", "FORBIDDEN", "INSUFFICIENT_SCOPES"):
-            raise NotFound(str(error.get("message")))
+            raise NotFoundError(str(error.get("message")))
 
 
 def _entry(node: Mapping[str, Any]) -> Entry:

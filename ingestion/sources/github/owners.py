@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingestion.sources.github import documents
-from ingestion.sources.github.client import GitHubClient, NotFound, QueryTooHeavy, Spent
+from ingestion.sources.github.client import GitHubClient, NotFoundError, QueryTooHeavyError, Spent
 from ingestion.sources.github.listing import raise_if_unreadable
 from warehouse.errors import PlimsollError
 
@@ -34,7 +34,7 @@ def repositories_of(client: GitHubClient, owner: str, spent: Spent) -> Iterator[
     """The repositories of an organisation or a user.
 
     Raises:
-        NotFound: there is no such owner.
+        NotFoundError: there is no such owner.
         PlimsollError: GitHub does not give the list.
     """
     after = None
@@ -61,14 +61,14 @@ def _page(client: GitHubClient, owner: str, after: str | None, spent: Spent) -> 
         try:
             variables = {"login": owner, "after": after}
             answer = client.graphql(documents.operation("Probe"), variables, points=1, spent=spent)
-        except QueryTooHeavy as error:
+        except QueryTooHeavyError as error:
             reason = str(error)
         else:
             found = answer.data["repositoryOwner"]
             if found is None:
                 raise_if_unreadable(answer.errors)
                 if not answer.errors:
-                    raise NotFound(f"Could not resolve to an owner with the login of '{owner}'")
+                    raise NotFoundError(f"Could not resolve to an owner with the login of '{owner}'")
             elif not answer.errors:
                 return dict(found["repositories"])
             reason = str(answer.errors[0].get("message"))

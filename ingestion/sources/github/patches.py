@@ -1,13 +1,14 @@
 """Patch texts, previous paths and statuses of changed files, by REST: GraphQL has none of them.
 
-Two traps of that list: it ends at 3,000 files, and once an answer's patches reach about 20,000 lines it reports files with 0
-changed lines and no patch. Numbers of lines are therefore GraphQL's throughout, and each file says whether its patch came.
+Two traps of that list: it ends at 3,000 files, and once an answer's patches reach about 20,000 lines it reports files
+with 0 changed lines and no patch. Numbers of lines are therefore GraphQL's throughout, and each file says whether its
+patch came.
 """
 
 import logging
 
 from ingestion.sources.github import tables
-from ingestion.sources.github.client import GitHubClient, NotFound, Spent
+from ingestion.sources.github.client import GitHubClient, NotFoundError, Spent
 from ingestion.sources.github.shaping import Row, Rows
 
 logger = logging.getLogger(__name__)
@@ -19,8 +20,8 @@ FILES_AT_MOST = 3000
 def add_patches(client: GitHubClient, repository: str, rows: Rows, spent: Spent) -> None:
     """Add to the rows of files what REST knows of them.
 
-    `patch_status` becomes `loaded`, `too_large` (GitHub left the patch out although lines changed), `binary` (no lines and no
-    patch, and neither added nor removed as an empty file or renamed), or `not_listed` (beyond the 3,000th file).
+    `patch_status` becomes `loaded`, `too_large` (GitHub left the patch out although lines changed), `binary` (no lines
+    and no patch, and neither added nor removed as an empty file or renamed), or `not_listed` (beyond the 3,000th file).
 
     Args:
         client: talks to GitHub.
@@ -45,13 +46,13 @@ def _add_to(client: GitHubClient, repository: str, number: int, files: dict[str,
         try:
             path = f"/repos/{repository}/pulls/{number}/files"
             listed = client.rest(path, {"per_page": PAGE, "page": page}, spent=spent)
-        except NotFound:
+        except NotFoundError:
             # gone since it was hydrated; the next list will tell
             break
         for item in listed:
-            row = files.get(item["filename"])
-            if row is None:
+            if item["filename"] not in files:
                 continue
+            row = files[item["filename"]]
             row["previous_path"] = item.get("previous_filename")
             row["patch"] = item.get("patch")
             if row["patch"] is not None:

@@ -316,8 +316,8 @@ def to_arrow(table: Table, rows: list[Row]) -> pa.Table:
     """Rows as an Arrow table; missing values are null.
 
     Raises:
-        ValueError, TypeError, OverflowError, UnicodeError, KeyError: a value does not fit its column; `find_misfits` tells
-            which.
+        ValueError, TypeError, OverflowError, UnicodeError, KeyError: a value does not fit its column; `find_misfits`
+            tells which.
     """
     schema = arrow_schema(table)
     return pa.Table.from_arrays([_column(rows, field) for field in schema], schema=schema)

@@ -34,7 +34,7 @@ class Token:
     recent: deque[tuple[float, int]] = field(default_factory=deque)
 
     def ready_at(self, points: int, now: float) -> float:
-        """The time at which `points` may be spent: after a rest that GitHub asked for, and within the limit a minute."""
+        """The time at which `points` may be spent: after a rest that GitHub asked for, within the limit a minute."""
         while self.recent and self.recent[0][0] <= now - MINUTE:
             self.recent.popleft()
         spent = sum(cost for _, cost in self.recent)

@@ -1,7 +1,7 @@
 """Questions about objects that are known by their ids: are pull requests still there, what are accounts called now."""
 
 from ingestion.sources.github import documents
-from ingestion.sources.github.client import GitHubClient, QueryTooHeavy, Spent
+from ingestion.sources.github.client import GitHubClient, QueryTooHeavyError, Spent
 from ingestion.sources.github.hydration import PAGE, Read
 from ingestion.sources.github.shaping import Json
 from warehouse.errors import PlimsollError
@@ -50,7 +50,7 @@ def read_accounts(client: GitHubClient, node_ids: list[str], spent: Spent) -> di
 
 
 def _by_ids(client: GitHubClient, operation: str, node_ids: list[str], spent: Spent) -> dict[str, Json | None]:
-    """Node id to object for every id; None only where GitHub says that it is gone, never where it merely did not answer."""
+    """Node id to object for every id; None only where GitHub says that it is gone, not where it did not answer."""
     found: dict[str, Json | None] = {}
     todo = [node_ids[place : place + PAGE] for place in range(0, len(node_ids), PAGE)]
     fruitless = 0
@@ -58,7 +58,7 @@ def _by_ids(client: GitHubClient, operation: str, node_ids: list[str], spent: Sp
         part = todo.pop()
         try:
             answer = client.graphql(documents.operation(operation), {"ids": part}, points=1, spent=spent)
-        except QueryTooHeavy:
+        except QueryTooHeavyError:
             left = part
         else:
             read = Read.of(answer, "nodes")
