@@ -43,7 +43,7 @@ paths as (
 
 ),
 
-new_paths as (
+new_paths as {{ computed_once() }} (
 
     select
         paths.file_path,
@@ -62,31 +62,109 @@ named as (
 
     select
         file_path,
-        path_key,
-        {{ capture('path_key', "'/([^/]*)$'") }} as file_name,
-        {{ capture('path_key', "'\\.([a-z0-9]+)$'") }} as extension
+        '/' || split_part(path_key, '/', -1) as name_key,
+        left(path_key, length(path_key) - length(split_part(path_key, '/', -1))) as folder_key
 
     from new_paths
 
 ),
 
-{# one pattern per kind and per rule; several rows of a rule are alternatives, and count once #}
-kind_patterns as (
+{# few names and folders make many paths, so each is looked at once #}
+parts as (
 
-    select
-        kind,
-        string_agg('(' || pattern || ')', '|') as pattern
+    select distinct
+        'name' as part,
+        name_key as part_key
 
-    from path_kinds
-    group by kind
+    from named
+
+    union all
+
+    select distinct
+        'folder' as part,
+        folder_key as part_key
+
+    from named
 
 ),
 
-rule_patterns as (
+{# rows of the same rule are alternatives, and count once. A segment can be a folder or a name #}
+patterns as (
+
+    select
+        part,
+        kind as rule_name,
+        true as is_kind,
+        string_agg('(' || pattern || ')', '|') as pattern
+
+    from path_kinds
+    group by part, kind
+
+    union all
+
+    select
+        parts.part,
+        risk_rules.rule_name,
+        false as is_kind,
+        string_agg('(' || risk_rules.pattern || ')', '|') as pattern
+
+    from risk_rules
+    inner join (select 'name' as part union all select 'folder' as part) as parts
+        on risk_rules.part in (parts.part, 'segment')
+    where risk_rules.scope = 'path'
+    group by parts.part, risk_rules.rule_name
+
+),
+
+matched_parts as (
+
+    select
+        parts.part,
+        parts.part_key,
+        patterns.rule_name,
+        patterns.is_kind
+
+    from parts
+    inner join patterns
+        on
+            parts.part = patterns.part
+            and {{ matches('parts.part_key', 'patterns.pattern') }}
+
+),
+
+{# a rule that both the folder and the name match still counts once #}
+matched_paths as (
+
+    select
+        named.file_path,
+        matched_parts.rule_name,
+        matched_parts.is_kind
+
+    from named
+    inner join matched_parts
+        on
+            matched_parts.part = 'name'
+            and named.name_key = matched_parts.part_key
+
+    union
+
+    select
+        named.file_path,
+        matched_parts.rule_name,
+        matched_parts.is_kind
+
+    from named
+    inner join matched_parts
+        on
+            matched_parts.part = 'folder'
+            and named.folder_key = matched_parts.part_key
+
+),
+
+rule_points as (
 
     select
         rule_name,
-        string_agg('(' || pattern || ')', '|') as pattern,
         max(points) as points,
         max(reason) as reason
 
@@ -96,33 +174,25 @@ rule_patterns as (
 
 ),
 
-kinds as (
+classified as (
 
     select
-        named.file_path,
-        bool_or(kind_patterns.kind = 'test') as is_test,
-        bool_or(kind_patterns.kind = 'documentation') as is_documentation,
-        bool_or(kind_patterns.kind = 'binary') as is_binary
+        matched_paths.file_path,
+        bool_or(matched_paths.is_kind and matched_paths.rule_name = 'test') as is_test,
+        bool_or(matched_paths.is_kind and matched_paths.rule_name = 'documentation') as is_documentation,
+        bool_or(matched_paths.is_kind and matched_paths.rule_name = 'binary') as is_binary,
+        sum(rule_points.points) as risk_points,
+        {{ array_of('rule_points.rule_name', order_by='rule_points.rule_name', where='rule_points.reason is not null') }}
+            as risk_rule_names,
+        {{ array_of('rule_points.reason', order_by='rule_points.rule_name', where='rule_points.reason is not null') }}
+            as risk_reasons
 
-    from named
-    inner join kind_patterns
-        on {{ matches('named.path_key', 'kind_patterns.pattern') }}
-    group by named.file_path
-
-),
-
-rules as (
-
-    select
-        named.file_path,
-        sum(rule_patterns.points) as points,
-        {{ array_of('rule_patterns.rule_name', order_by='rule_patterns.rule_name') }} as rule_names,
-        {{ array_of('rule_patterns.reason', order_by='rule_patterns.rule_name') }} as reasons
-
-    from named
-    inner join rule_patterns
-        on {{ matches('named.path_key', 'rule_patterns.pattern') }}
-    group by named.file_path
+    from matched_paths
+    left join rule_points
+        on
+            not matched_paths.is_kind
+            and matched_paths.rule_name = rule_points.rule_name
+    group by matched_paths.file_path
 
 ),
 
@@ -131,28 +201,28 @@ final as (
     select
         named.file_path,
         coalesce(by_name.language, by_extension.language) as language,
-        coalesce(kinds.is_test, false) as is_test,
-        coalesce(kinds.is_documentation, false) as is_documentation,
-        coalesce(kinds.is_binary, false) as is_binary,
+        coalesce(classified.is_test, false) as is_test,
+        coalesce(classified.is_documentation, false) as is_documentation,
+        coalesce(classified.is_binary, false) as is_binary,
         coalesce(by_name.is_source, by_extension.is_source, false)
-        and kinds.file_path is null as is_source,
-        cast(coalesce(rules.points, 0) as integer) as risk_points,
-        coalesce(rules.rule_names, cast('{}' as text [])) as risk_rule_names,
-        coalesce(rules.reasons, cast('{}' as text [])) as risk_reasons
+        and not coalesce(
+            classified.is_test or classified.is_documentation or classified.is_binary, false
+        ) as is_source,
+        cast(coalesce(classified.risk_points, 0) as integer) as risk_points,
+        coalesce(classified.risk_rule_names, cast('{}' as text [])) as risk_rule_names,
+        coalesce(classified.risk_reasons, cast('{}' as text [])) as risk_reasons
 
     from named
-    left join kinds
-        on named.file_path = kinds.file_path
-    left join rules
-        on named.file_path = rules.file_path
+    left join classified
+        on named.file_path = classified.file_path
     left join languages as by_name
         on
             by_name.found_by = 'file_name'
-            and named.file_name = by_name.ending
+            and named.name_key = '/' || by_name.ending
     left join languages as by_extension
         on
             by_extension.found_by = 'extension'
-            and named.extension = by_extension.ending
+            and {{ capture('named.name_key', "'\\.([a-z0-9]+)$'") }} = by_extension.ending
 
 )
 

@@ -1,11 +1,17 @@
-{{ config(materialized='view') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_pull_requests',
+        indexes=[{'columns': ['pr_id'], 'unique': true}],
+    )
+}}
 
-{# every step names its text once: Postgres folds the steps into one expression, and would compute again what is named twice #}
 with
 
 pull_requests as (
 
     select * from {{ ref('stg_github__pull_requests') }}
+    where deleted_at is null and {{ only_changed() }}
 
 ),
 
@@ -16,29 +22,46 @@ enrichments as (
 ),
 
 {# bodies run to 65,536 characters and the prose is near their start; what lies behind is not looked at #}
-unix_lines as (
+unix_lines as {{ computed_once() }} (
 
     select
         pr_id,
         replace(replace(left(body, 8000), E'\r\n', E'\n'), E'\r', E'\n') || E'\n' as text
 
     from pull_requests
+    where body is not null
 
 ),
 
-{# comments of the template and fenced code, closed or not; one pattern each, since alternatives would match greedily #}
-without_blocks as (
+{# comments of the template and fenced code, closed or not; one pattern each, since alternatives would match greedily. Most
+   bodies have neither, and to look for a word is cheaper than to match a pattern #}
+without_comments as {{ computed_once() }} (
 
     select
         pr_id,
-        {% set without_comments = replace_all(replace_all('text', "'<!--.*?-->'"), "'<!--.*'") -%}
-        {{ replace_all(replace_all(without_comments, "'```.*?```'"), "'```.*'") }} as text
+        case
+            when strpos(text, '<!--') = 0 then text
+            else {{ replace_all(replace_all('text', "'<!--.*?-->'"), "'<!--.*'") }}
+        end as text
 
     from unix_lines
 
 ),
 
-opening_with_prose as (
+without_blocks as {{ computed_once() }} (
+
+    select
+        pr_id,
+        case
+            when strpos(text, '```') = 0 then text
+            else {{ replace_all(replace_all('text', "'```.*?```'"), "'```.*'") }}
+        end as text
+
+    from without_comments
+
+),
+
+opening_with_prose as {{ computed_once() }} (
 
     select
         pr_id,
@@ -51,52 +74,77 @@ opening_with_prose as (
 
 ),
 
-first_paragraphs as (
+{# up to an empty line; only where a line starts with a sign of Markdown it is worth asking, line by line, if that ends the
+   paragraph as well #}
+first_paragraphs as {{ computed_once() }} (
 
     select
         pr_id,
-        {{ capture('text', "'^(?:(?!" ~ markdown_line_without_prose() ~ ")[^\\n]+\\n)+'") }} as text
+        case
+            when {{ matches("split_part(text, E'\\n\\n', 1)", "'\\n[ \\t]*(?:[-#>|=*+_<!\\[0-9]|\\n|$)'") }}
+                then {{ capture('text', "'^(?:(?!" ~ markdown_line_without_prose() ~ ")[^\\n]+\\n)+'") }}
+            else split_part(text, E'\n\n', 1)
+        end as text
 
     from opening_with_prose
 
 ),
 
 {# a link keeps its words #}
-plain as (
+without_markup as {{ computed_once() }} (
 
     select
         pr_id,
-        {% set without_markup = replace_all('text', "'" ~ markdown_markup() ~ "'") -%}
-        {% set without_targets = replace_all(without_markup, "'\\[([^]\\n]*)\\][(][^)\\n]*[)]'", "'\\1'") -%}
-        trim({{ replace_all("translate(" ~ without_targets ~ ", E'\\n\\t', '  ')", "' {2,}'", "' '") }}) as text
+        {% set without_tags = replace_all('text', "'" ~ markdown_markup() ~ "'") -%}
+        trim(translate(
+            case
+                when strpos(text, '](') = 0 and strpos(text, '<') = 0 then text
+                else {{ replace_all(without_tags, "'\\[([^]\\n]*)\\][(][^)\\n]*[)]'", "'\\1'") }}
+            end,
+            E'\n\t',
+            '  '
+        )) as text
 
     from first_paragraphs
 
 ),
 
-{# a word that does not fit into 600 characters is left out whole, unless it is the only one; the space behind the text is
-   what is cut off where all of it fits #}
+{# a word that does not fit into 600 characters is left out whole, unless it is the only one #}
 cut as (
 
     select
         pr_id,
-        nullif(left({{ replace_all("left(text || ' ', 601)", "' [^ ]*$'") }}, 600), '') as text
+        case
+            when length(text) <= 600 then text
+            else left({{ replace_all('left(text, 601)', "' [^ ]*$'") }}, 600)
+        end as text
 
-    from plain
+    from without_markup
 
 ),
 
 final as (
 
     select
-        cut.pr_id,
-        coalesce(enrichments.summary, cut.text) as pr_summary,
+        pull_requests.pr_id,
+        coalesce(
+            enrichments.summary,
+            nullif(
+                case
+                    when strpos(cut.text, '  ') = 0 then cut.text
+                    else {{ replace_all('cut.text', "' {2,}'", "' '") }}
+                end,
+                ''
+            )
+        ) as pr_summary,
         enrichments.is_feature_by_model,
         enrichments.feature_confidence_by_model
 
-    from cut
+    from pull_requests
+    left join cut
+        on pull_requests.pr_id = cut.pr_id
     left join enrichments
-        on cut.pr_id = enrichments.pr_id
+        on pull_requests.pr_id = enrichments.pr_id
 
 )
 
