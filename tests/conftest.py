@@ -5,13 +5,13 @@ import os
 import socket
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from warehouse.postgres import connect, start, stop
+from tests.databases import database
+from warehouse.postgres import start, stop
 from warehouse.settings import Settings, load_settings
 
 FOREIGN_PREFIXES = ("GITHUB_", "GH_", "PG", "MILVUS_", "OPENAI_", "DBT_", "DESTINATION__")
@@ -83,8 +83,5 @@ def home(tmp_path_factory: pytest.TempPathFactory, own_environment: None) -> Ite
 @pytest.fixture
 def settings(home: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """Settings with a new, empty database."""
-    name = f"test_{zlib.crc32(request.node.nodeid.encode()):08x}"
-    with closing(connect(load_settings(PLIMSOLL_HOME=home), autocommit=True)) as administrator:
-        administrator.cursor().execute(f'create database "{name}"')
-        yield load_settings(PLIMSOLL_HOME=home, pgdatabase=name)
-        administrator.cursor().execute(f'drop database "{name}" with (force)')
+    with database(home, f"test_{zlib.crc32(request.node.nodeid.encode()):08x}") as made:
+        yield made

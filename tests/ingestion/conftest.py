@@ -2,14 +2,19 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from ingestion.loading import Outcome, Selection, load
 from ingestion.sources.github import client as client_module
 from ingestion.sources.github.client import GitHubClient, Spent
+from ingestion.sources.github.extraction import Options
 from ingestion.sources.github.tokens import TokenPool
 from tests.github_api import GitHubDouble, Organisation, sample
 from tests.github_api.model import PullRequest, Repository
+from warehouse.settings import Settings
 
 TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
 SMALL = 24
@@ -55,6 +60,20 @@ def client(api: GitHubDouble) -> Iterator[GitHubClient]:
 def make_client(api: GitHubDouble, *tokens: str, stop: threading.Event | None = None) -> GitHubClient:
     """Returns a client of the double with these tokens."""
     return GitHubClient(TokenPool(tokens or (TOKEN,)), api.url, api.graphql_url, WORKERS, stop)
+
+
+def at(settings: Settings, api: GitHubDouble, token: str = TOKEN) -> Settings:
+    """Returns the settings with the double in GitHub's place."""
+    addresses = {"github_api_url": api.url, "github_graphql_url": api.graphql_url, "github_token": SecretStr(token)}
+    return settings.model_copy(update=addresses)
+
+
+def run(settings: Settings, *repositories: str, owners: tuple[str, ...] = (), **options: Any) -> Outcome:
+    """Loads the sample organisation, or these repositories, as the command line would."""
+    if not repositories and not owners:
+        owners = (sample.LOGIN,)
+    given = {"batch_size": 24, "workers": WORKERS} | options
+    return load(settings, Selection(repositories, owners), Options(**given))
 
 
 def pull_request_titled(repository: Repository, title: str) -> PullRequest:
