@@ -143,8 +143,12 @@ final as (
     from pull_requests
     left join cut
         on pull_requests.pr_id = cut.pr_id
+    {# a judgement of a text that was edited since is out of date #}
     left join enrichments
-        on pull_requests.pr_id = enrichments.pr_id
+        on
+            pull_requests.pr_id = enrichments.pr_id
+            and enrichments.content_sha256
+            = {{ sha256_hex("pull_requests.title || E'\n\n' || coalesce(pull_requests.body, '')") }}
 
 )
 
