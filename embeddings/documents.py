@@ -6,11 +6,9 @@ real questions either beats one blob of text by far.
 """
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from embeddings.prose import branch_words, cut_bytes, headlines, plain, prose
@@ -31,6 +29,8 @@ class Document:
         parts: name of a part → its text, in order; empty parts are left out.
         views: the texts whose vectors' mean is the document's vector.
         fields: the entity's other fields.
+        content_sha256: the hash of parts and views: it decides whether the document must be embedded again.
+        record_sha256: the hash of the fields: it decides whether the entity must be written again with its vector.
     """
 
     id: str
@@ -38,21 +38,13 @@ class Document:
     parts: Mapping[str, str]
     views: tuple[str, ...]
     fields: Mapping[str, Any]
+    content_sha256: str
+    record_sha256: str
 
-    @cached_property
+    @property
     def text(self) -> str:
         """All parts as one text, as it is stored beside the vector."""
         return cut_bytes("\n".join(self.parts.values()), TEXT_BYTES)
-
-    @cached_property
-    def content_sha256(self) -> str:
-        """The hash of what is embedded: it decides whether the document must be embedded again."""
-        return _sha256([self.parts, self.views])
-
-    @cached_property
-    def record_sha256(self) -> str:
-        """The hash of the fields: it decides whether the entity must be written again with the vector it has."""
-        return _sha256(self.fields)
 
 
 def pull_request_document(row: Mapping[str, Any]) -> Document:
@@ -66,9 +58,9 @@ def pull_request_document(row: Mapping[str, Any]) -> Document:
     paths = (row["file_paths"] or [])[:PATHS]
     labels = [label["name"] for label in row["labels_full"] or []]
     id = f"{row['repo_name']}#{row['pr_number']}"
-    return Document(
-        id=id,
-        repo_name=row["repo_name"],
+    return _document(
+        id,
+        row["repo_name"],
         parts=_parts(
             title=title, branch=branch, body=body, commits=commits, labels=", ".join(labels), paths="\n".join(paths)
         ),
@@ -91,9 +83,9 @@ def file_change_document(row: Mapping[str, Any]) -> Document:
     path, title, hunks = _line(row["file_path"]), _line(row["title"]), _hunks(row["patch"])
     id = f"{row['repo_name']}#{row['pr_number']}:{row['file_path']}"
     language = row["language"] or ""
-    return Document(
-        id=id,
-        repo_name=row["repo_name"],
+    return _document(
+        id,
+        row["repo_name"],
         parts=_parts(paths=path, language=language, title=title, patch=hunks),
         views=_views([_path_words(path), title], [language, hunks], fallback=id),
         fields={
@@ -102,6 +94,20 @@ def file_change_document(row: Mapping[str, Any]) -> Document:
             "file_path": row["file_path"],
             "lines_changed": row["lines_changed"] or 0,
         },
+    )
+
+
+def _document(
+    id: str, repo_name: str, *, parts: dict[str, str], views: tuple[str, ...], fields: dict[str, Any]
+) -> Document:
+    return Document(
+        id=id,
+        repo_name=repo_name,
+        parts=parts,
+        views=views,
+        fields=fields,
+        content_sha256=_sha256([*parts, *parts.values(), *views]),
+        record_sha256=_sha256(f"{name}={value!r}" for name, value in fields.items()),
     )
 
 
@@ -152,7 +158,6 @@ def _epoch(moment: datetime | None) -> int:
     return int(moment.timestamp()) if moment else 0
 
 
-def _sha256(content: object) -> str:
-    return hashlib.sha256(
-        json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode()
-    ).hexdigest()
+def _sha256(texts: Iterable[str]) -> str:
+    # a separator that plain text cannot hold: parts that only differ in where one ends must differ
+    return hashlib.sha256("\x1f".join(texts).encode("utf-8", errors="replace")).hexdigest()

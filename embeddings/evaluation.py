@@ -1,8 +1,8 @@
 """How good is the search? Measured on questions that the warehouse itself holds.
 
 A question is the title of an issue; its answers are the pull requests that close the issue. What would give an answer
-away, the issue's title and number, is taken out of it before it is indexed. Every leg is measured on the same questions,
-and the hybrid's lead over the better leg is tested with a paired bootstrap.
+away, the issue's title and number, is taken out of it before it is indexed. Every leg is measured on the same
+questions, and the hybrid's lead over the better leg is tested with a paired bootstrap.
 """
 
 import re

@@ -48,7 +48,8 @@ def prose(markdown: str | None) -> str:
 
 def plain(text: str) -> str:
     """`text` without control characters, which neither Milvus nor a tokenizer has a use for."""
-    return _CONTROL.sub(" ", text)
+    # nearly every text is clean, and asking is much cheaper than replacing
+    return text if text.isprintable() else _CONTROL.sub(" ", text)
 
 
 def branch_words(branch: str | None, author: str | None = None) -> str:
@@ -68,8 +69,8 @@ def headlines(messages: list[str]) -> str:
 
 def cut_bytes(text: str, limit: int) -> str:
     """The longest beginning of `text` with at most `limit` bytes of UTF-8, whole characters only."""
+    if len(text) <= limit and text.isascii():
+        return text
+    # a lone surrogate cannot be encoded: what is stored must be what was measured
     encoded = text.encode("utf-8", errors="replace")
-    if len(encoded) <= limit:
-        # a lone surrogate cannot be encoded: what is stored must be what was measured
-        return encoded.decode("utf-8")
     return encoded[:limit].decode("utf-8", errors="ignore")

@@ -91,10 +91,14 @@ def rows_of_repository(
     connection: PsycopgConnection, collection: Collection, repo_name: str
 ) -> Iterator[dict[str, Any]]:
     """The rows of one repository, read a few thousand at a time."""
-    with connection.cursor("documents", cursor_factory=RealDictCursor) as cursor:
+    with connection.cursor("documents") as cursor:
         cursor.itersize = FETCH_ROWS
         execute(cursor, SOURCES[collection.alias].query.format(condition="repo_name = %s"), (repo_name,))
-        yield from cursor
+        names: list[str] = []
+        for values in cursor:
+            # a named cursor knows its columns from the first row on
+            names = names or [column.name for column in cursor.description or ()]
+            yield dict(zip(names, values, strict=True))
 
 
 def documents_of_repository(

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_ROWS = 2000
+LITE_BUFFER_BYTES = 32 * 1024 * 1024
+NEVER_MS = 2**31 - 1
 REMEDY = "Check MILVUS_URL and MILVUS_TOKEN, or unset them for Milvus Lite"
 
 
@@ -49,12 +51,18 @@ class Store:
         if lite_path is not None:
             lite_path.parent.mkdir(parents=True, exist_ok=True)
             _refuse_if_in_use(lite_path)
+            # read when it is imported; its own limit of 128 MB is held in memory several times over
+            os.environ.setdefault("MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES", str(LITE_BUFFER_BYTES))
         from pymilvus import MilvusClient
 
         quieten()
         token = settings.milvus_token.get_secret_value() if settings.milvus_token else ""
+        options: dict[str, Any] = {"token": token, "timeout": CONNECT_TIMEOUT_SECONDS}
+        if lite_path is not None:
+            # its server hangs up on a client that pings it as often as pymilvus does
+            options["grpc_options"] = {"grpc.keepalive_time_ms": NEVER_MS}
         try:
-            client = MilvusClient(str(lite_path) if lite_path else uri, token=token, timeout=CONNECT_TIMEOUT_SECONDS)
+            client = MilvusClient(str(lite_path or uri), **options)
             client.list_collections(timeout=CONNECT_TIMEOUT_SECONDS)
         except Exception as error:
             raise PlimsollError(f"cannot reach Milvus at {uri}: {_reason(error, token)}", remedy=REMEDY) from None
@@ -127,6 +135,9 @@ class Store:
 
     def count(self, name: str, expression: str = "") -> int:
         """How many entities there are."""
+        if self.is_lite and not expression:
+            # exact there, and asks for nothing to be read into memory
+            return int(self._client.get_collection_stats(name)["row_count"])
         self._load(name)
         rows = self._client.query(name, filter=expression, output_fields=["count(*)"])
         return int(rows[0]["count(*)"])

@@ -28,6 +28,7 @@ from warehouse.errors import PlimsollError
 logger = logging.getLogger(__name__)
 
 DELETE_ROWS = 1000
+ADVANCE_ROWS = 100
 # as many labels as a pull request can have on GitHub
 LABELS = 100
 
@@ -227,14 +228,16 @@ class CollectionSync:
     def _sync_repository(self, ledger: Ledger, repo_name: str, report: SyncReport, advance: Advance) -> None:
         entries, indexed = ledger.of_repository(repo_name), self._lexical.hashes(repo_name)
         gone = {*entries, *indexed}
-        plan = Plan()
-        for document in rows.documents_of_repository(self._reader, self.collection, repo_name):
+        plan, number = Plan(), 0
+        for number, document in enumerate(rows.documents_of_repository(self._reader, self.collection, repo_name), 1):
             gone.discard(document.id)
             plan.add(document, entries.get(document.id), indexed.get(document.id))
             if len(plan) >= self._batch_size:
                 self._write(ledger, repo_name, plan, report)
                 plan = Plan()
-            advance(1)
+            if number % ADVANCE_ROWS == 0:
+                advance(ADVANCE_ROWS)
+        advance(number % ADVANCE_ROWS)
         # the reading transaction ends here, so that a long sync does not hold back vacuum
         self._reader.commit()
         self._write(ledger, repo_name, plan, report)
