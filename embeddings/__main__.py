@@ -16,6 +16,7 @@ from warehouse.settings import load_settings
 
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 DRIFT = 1
+FAILED = 1
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,7 +42,7 @@ def sync(alias: str | None, repository: str | None, batch_size: int | None, full
     """Embed what is new or changed, delete what is gone."""
     from embeddings import tables
     from embeddings.encoders import choose
-    from embeddings.ledger import only_one_sync
+    from embeddings.ledger import only_one
     from embeddings.store import Store
     from embeddings.sync import CollectionSync, total_documents
 
@@ -53,7 +54,7 @@ def sync(alias: str | None, repository: str | None, batch_size: int | None, full
     with (
         closing(postgres.connect(settings)) as writer,
         closing(postgres.connect(settings)) as reader,
-        only_one_sync(writer),
+        only_one(writer, "embeddings sync"),
         Store.open(settings) as store,
     ):
         encoder = choose(settings)
@@ -139,6 +140,39 @@ def search(
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         tables.print_answer(Console(), answer, explain=explain)
+
+
+@main.command()
+@click.option("--repo", "repository", callback=_repository, help="Only this repository, owner/name.")
+@click.option("--limit", type=click.IntRange(1), help="At most so many pull requests, newest first.")
+@click.option("--max-usd", type=click.FloatRange(0), help="Stop before it costs more than this.")
+@click.option("--estimate", is_flag=True, help="Only say how many would be judged, and what that would cost.")
+def enrich(repository: str | None, limit: int | None, max_usd: float | None, estimate: bool) -> int:
+    """Have a chat model summarise and judge pull requests; needs OPENAI_API_KEY or OPENAI_BASE_URL."""
+    from embeddings import tables
+    from embeddings.enrichment import TIMEOUT_SECONDS, Enrichment
+    from embeddings.ledger import only_one
+    from embeddings.openai_server import OpenAIServer
+
+    settings = load_settings()
+    server = OpenAIServer.from_settings(settings, timeout=TIMEOUT_SECONDS)
+    with (
+        closing(postgres.connect(settings)) as lock,
+        closing(postgres.connect(settings)) as connection,
+        only_one(lock, "embeddings enrich"),
+    ):
+        enrichment = Enrichment(settings, connection, server, settings.enrichment_model)
+        planned = enrichment.estimate(repository, limit)
+        tables.print_enrichment(Console(), planned, is_estimate=True)
+        if estimate:
+            return 0
+        with _progress() as progress:
+            task = progress.add_task("judging", total=planned.pull_requests)
+            report = enrichment.run(
+                repository, limit=limit, max_usd=max_usd, advance=lambda count: progress.advance(task, count)
+            )
+    tables.print_enrichment(Console(), report, is_estimate=False)
+    return FAILED if report.failed else 0
 
 
 @main.command()

@@ -69,19 +69,23 @@ class Entry:
 
 
 @contextmanager
-def only_one_sync(connection: PsycopgConnection) -> Iterator[None]:
-    """Hold off other syncs, on whichever machine, while this session lasts.
+def only_one(connection: PsycopgConnection, what: str) -> Iterator[None]:
+    """Hold off others that do the same, on whichever machine, while this session lasts.
+
+    Args:
+        connection: the warehouse; its session holds the lock.
+        what: what must be done by one at a time, `embeddings sync` or `embeddings enrich`.
 
     Raises:
-        PlimsollError: another sync is running.
+        PlimsollError: another is running.
     """
-    key = int.from_bytes(hashlib.sha256(b"plimsoll embeddings sync").digest()[:8], "big", signed=True)
+    key = int.from_bytes(hashlib.sha256(f"plimsoll {what}".encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
         cursor.execute("select pg_try_advisory_lock(%s)", (key,))
         row = cursor.fetchone()
         connection.commit()
         if not row or not row[0]:
-            raise PlimsollError("another embeddings sync is running", remedy="Let it finish, then run this again")
+            raise PlimsollError(f"another {what} is running", remedy="Let it finish, then run this again")
         try:
             yield
         finally:

@@ -64,9 +64,15 @@ class OpenAIServer:
     def from_settings(
         cls, settings: Settings, *, timeout: float, first_wait: float = FIRST_WAIT_SECONDS
     ) -> "OpenAIServer":
-        """A client for the server that the settings name."""
+        """A client for the server that the settings name.
+
+        Raises:
+            PlimsollError: they name none.
+        """
         from openai import OpenAI
 
+        if settings.openai_api_key is None and settings.openai_base_url is None:
+            raise PlimsollError("no model server is set", remedy="Set OPENAI_API_KEY, or OPENAI_BASE_URL")
         # servers of one's own often want no key, and the library insists on one
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
         client = OpenAI(api_key=key, base_url=settings.openai_base_url, timeout=timeout, max_retries=0)

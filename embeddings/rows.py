@@ -121,7 +121,7 @@ def rows_by_key(
         return [dict(row) for row in cursor.fetchall()]
 
 
-def execute(cursor: Any, query: str, parameters: Sequence[Any]) -> None:
+def execute(cursor: Any, query: str, parameters: Sequence[Any] | Mapping[str, Any]) -> None:
     """Run a query on the marts.
 
     Raises:

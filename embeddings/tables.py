@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from embeddings.enrichment import EnrichmentReport
 from embeddings.evaluation import Evaluation
 from embeddings.search import SearchAnswer
 from embeddings.status import CollectionStatus
@@ -66,6 +67,22 @@ def print_answer(console: Console, answer: SearchAnswer, *, explain: bool) -> No
         merged = f"{result.merged_at:%Y-%m-%d}" if result.merged_at else "–"
         table.add_row(f"{result.score:.3f}", what, Text(result.author), merged, f"{result.risk_score:.1f}")
     console.print(table)
+
+
+def print_enrichment(console: Console, report: EnrichmentReport, *, is_estimate: bool) -> None:
+    """What an enrichment would do, or did."""
+    if is_estimate:
+        tokens = report.input_tokens + report.output_tokens
+        cost = f"about {tokens:,} tokens, {dollars(report.cost_usd)}"
+        console.print(f"{report.pull_requests:,} pull requests to judge with {report.model}, {cost}", highlight=False)
+        return
+    table = _table(["pull requests"], [report.model])
+    for measure in ("judged", "refused", "failed", "input_tokens", "output_tokens"):
+        table.add_row(measure.replace("_", " "), f"{getattr(report, measure):,}")
+    table.add_row("cost", dollars(report.cost_usd))
+    console.print(table)
+    if report.stopped_by_budget:
+        console.print("Stopped by the budget; run it again to go on.")
 
 
 def print_evaluation(console: Console, evaluation: Evaluation) -> None:

@@ -94,6 +94,16 @@ class Connection:
             tail += f"&port={self.port}"
         return f"postgresql://{account}@{location}/{quote(self.dbname, safe='')}" + (f"?{tail}" if tail else "")
 
+    @property
+    def dlt_url(self) -> str:
+        """The connection as dlt wants it: a URL with a password and a host, even where a socket needs neither."""
+        parameters = dict(self.parameters)
+        host = self.host
+        if host.startswith("/"):
+            parameters["host"], host = host, "localhost"
+        password = self.password or "none"
+        return Connection(host, self.port, self.user, password, self.dbname, parameters).url
+
     def environment(self) -> dict[str, str]:
         """The connection as the `PG*` variables that psql, pg_dump and profiles.yml read."""
         values = {
