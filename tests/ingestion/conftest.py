@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from pydantic import SecretStr
 from ingestion.loading import Outcome, Selection, load
 from ingestion.sources.github import client as client_module
 from ingestion.sources.github.client import GitHubClient, Spent
-from ingestion.sources.github.extraction import Options
+from ingestion.sources.github.reports import Options
 from ingestion.sources.github.tokens import TokenPool
+from tests.databases import database
 from tests.github_api import GitHubDouble, Organisation, sample
 from tests.github_api.model import PullRequest, Repository
 from warehouse.settings import Settings
@@ -79,6 +81,21 @@ def run(settings: Settings, *repositories: str, owners: tuple[str, ...] = (), **
 def pull_request_titled(repository: Repository, title: str) -> PullRequest:
     """Returns the pull request whose title contains a text."""
     return next(row for row in repository.pull_requests.values() if title in row.title)
+
+
+@pytest.fixture(scope="session")
+def loaded_template(home: Path) -> Iterator[str]:
+    """The name of a database that holds the sample organisation; for copying only."""
+    with GitHubDouble(sample.build(pull_requests=SMALL)) as api, database(home, "ingestion_loaded") as settings:
+        assert run(at(settings, api)).is_complete
+        yield "ingestion_loaded"
+
+
+@pytest.fixture
+def loaded(home: Path, loaded_template: str, api: GitHubDouble) -> Iterator[Settings]:
+    """Settings with the double in GitHub's place and a database that holds what it serves."""
+    with database(home, "ingestion_copy", template=loaded_template) as settings:
+        yield at(settings, api)
 
 
 @pytest.fixture

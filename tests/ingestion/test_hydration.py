@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.sources.github import tables
+from ingestion.sources.github.batch_size import BatchSize
 from ingestion.sources.github.client import GitHubClient, Spent
-from ingestion.sources.github.hydration import BatchSize, Entry, Hydrated, Hydrator
+from ingestion.sources.github.hydration import Hydrator
+from ingestion.sources.github.pull_requests import Entry, Hydrated
 from tests.github_api import GitHubDouble
 from tests.github_api.model import PullRequest, Repository
 from tests.ingestion.conftest import pull_request_titled

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.sources.github.client import GitHubClient, NotFoundError, Spent
-from ingestion.sources.github.hydration import Entry
 from ingestion.sources.github.listing import PullRequestList, changed, moment, vanished
+from ingestion.sources.github.pull_requests import Entry
 from tests.github_api import GitHubDouble
 from tests.github_api.model import Repository
 

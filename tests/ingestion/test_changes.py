@@ -1,0 +1,310 @@
+"""Whatever changes on GitHub, the tables follow, and never lose what they should keep."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ingestion.loading import Selection, load
+from ingestion.sources.github.reports import Options
+from tests.github_api import GitHubDouble, Limits, Organisation
+from tests.github_api.model import Account, File, PullRequest, Repository
+from tests.ingestion.conftest import at, pull_request_titled, run
+from tests.ingestion.warehouse_copy import contents, differences, query
+from warehouse.settings import Settings
+
+QUAYSIDE = "harbour-works/quayside"
+SERVICE = "harbour-works/manifest-service"
+
+
+def one(settings: Settings, table: str, columns: str, row: Any) -> tuple[Any, ...]:
+    found = query(settings, f"select {columns} from raw_github.{table} where id = %s", row.database_id)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def count(settings: Settings, table: str, row: PullRequest) -> int:
+    text = f"select count(*) from raw_github.{table} where pull_request_id = %s"
+    return int(query(settings, text, row.database_id)[0][0])
+
+
+def test_nothing_changed_costs_one_request_a_repository(loaded: Settings, api: GitHubDouble) -> None:
+    before = contents(loaded)
+    outcome = run(loaded, QUAYSIDE)
+    assert (len(api.log), outcome.pull_requests, outcome.is_complete) == (1, 0, True)
+    assert differences(before, contents(loaded)) == {}
+
+
+def test_few_changes_cost_few_requests(loaded: Settings, api: GitHubDouble, repository: Repository) -> None:
+    rows = [row for row in repository.pull_requests.values() if row.title.startswith("Bump")]
+    assert len(rows) > 1
+    for row in rows:
+        api.mutate.comment(row, row.author, "again")
+    outcome = run(loaded, QUAYSIDE)
+    assert outcome.pull_requests == len(rows)
+    assert len(api.log) <= 3
+
+
+def test_edits_to_old_and_closed_pull_requests_are_seen(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    row = min((row for row in repository.pull_requests.values() if row.merged_at), key=lambda row: row.updated_at)
+    author = row.author
+    api.mutate.edit(row, title="A title of today", body="A body of today")
+    api.mutate.add_label(row, "bug")
+    api.mutate.review(row, author, "COMMENTED", "late")
+    run(loaded, QUAYSIDE)
+    assert one(loaded, "pull_requests", "title, body", row) == ("A title of today", "A body of today")
+    for table, expected in (("pull_request_labels", row.labels), ("pull_request_reviews", row.reviews)):
+        assert count(loaded, table, row) == len(expected)
+
+
+def test_force_push_leaves_no_stale_commits_and_files(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    row = pull_request_titled(repository, "Import of ten years of tide tables")
+    api.mutate.force_push(row, ["All of it at once"], row.author)
+    api.mutate.set_files(row, [File(path="app/tides/all.py", change_type="ADDED", additions=3, deletions=0)])
+    run(loaded, QUAYSIDE)
+    text = "select message from raw_github.pull_request_commits where pull_request_id = %s"
+    assert query(loaded, text, row.database_id) == [("All of it at once",)]
+    text = "select path from raw_github.pull_request_files where pull_request_id = %s"
+    assert query(loaded, text, row.database_id) == [("app/tides/all.py",)]
+
+
+def test_last_child_that_goes_leaves_nothing_behind(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    row = next(row for row in repository.pull_requests.values() if 0 < len(row.comments) < 5 and row.review_threads)
+    for comment in list(row.comments):
+        api.mutate.delete_comment(comment)
+    for comment in [comment for thread in row.review_threads for comment in thread.comments]:
+        api.mutate.delete_comment(comment)
+    for label in list(row.labels):
+        api.mutate.remove_label(row, label.name)
+    run(loaded, QUAYSIDE)
+    tables = ("comments", "review_threads", "review_comments", "labels")
+    assert {table: count(loaded, f"pull_request_{table}", row) for table in tables} == dict.fromkeys(tables, 0)
+
+
+def test_deletion_is_noticed_by_itself_and_kept_as_deleted(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    row = next(row for row in repository.pull_requests.values() if row.comments)
+    children = count(loaded, "pull_request_comments", row)
+    api.mutate.delete(row)
+    assert run(loaded, QUAYSIDE).is_complete
+    assert one(loaded, "pull_requests", "deleted_at is not null, title", row) == (True, row.title)
+    assert count(loaded, "pull_request_comments", row) == children
+    deleted_at = one(loaded, "pull_requests", "deleted_at", row)
+    assert run(loaded, reconcile=True).is_complete
+    assert one(loaded, "pull_requests", "deleted_at", row) == deleted_at
+
+
+def test_deletion_hidden_by_a_new_pull_request_is_found_by_reconciling(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    row = next(row for row in repository.pull_requests.values() if row.merged_at)
+    api.mutate.delete(row)
+    api.mutate.open(repository, title="In its place", author=None)
+    run(loaded, reconcile=True)
+    assert one(loaded, "pull_requests", "deleted_at is not null", row) == (True,)
+    text = "select count(*) from raw_github.pull_requests where deleted_at is not null"
+    assert query(loaded, text) == [(1,)]
+
+
+def test_reconciling_costs_the_list_alone(loaded: Settings, api: GitHubDouble) -> None:
+    run(loaded, QUAYSIDE, reconcile=True)
+    assert [request.operation for request in api.log] == ["List"]
+
+
+def test_renamed_repository_stays_one(loaded: Settings, api: GitHubDouble, repository: Repository) -> None:
+    before = contents(loaded)
+    api.mutate.rename_repository(repository, "waterside")
+    # asked for under either name
+    for name in (QUAYSIDE, "harbour-works/waterside"):
+        assert run(loaded, name).is_complete
+        assert one(loaded, "repositories", "name_with_owner", repository) == ("harbour-works/waterside",)
+    after = contents(loaded)
+    assert len(after["repositories"]) == len(before["repositories"])
+    assert differences(before, after).keys() <= {"repositories"}
+
+
+def test_both_names_of_a_repository_in_one_run_load_it_once(settings: Settings, api: GitHubDouble) -> None:
+    run(at(settings, api), "harbour-works/cargo-api", SERVICE)
+    text = "select count(*), count(distinct id) from raw_github.pull_requests"
+    service = api.organisation.repository(SERVICE)
+    assert service is not None
+    assert query(settings, text) == [(len(service.pull_requests),) * 2]
+
+
+def test_transferred_repository_stays_one(loaded: Settings, api: GitHubDouble, repository: Repository) -> None:
+    owner = api.organisation.create(
+        Account, login="port-authority", kind="Organization", created_at="2020-01-01T00:00:00Z"
+    )
+    api.mutate.rename_repository(repository, repository.name, owner)
+    assert run(loaded, QUAYSIDE).is_complete
+    columns = "name_with_owner, owner_login"
+    assert one(loaded, "repositories", columns, repository) == ("port-authority/quayside", "port-authority")
+
+
+def test_renamed_account_is_renamed_everywhere_and_never_doubled(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    person = api.organisation.account_named("ines-calder")
+    assert person is not None
+    accounts = len(contents(loaded)["users"])
+    api.mutate.rename_account(person, "ines-of-the-quay")
+    run(loaded, QUAYSIDE)
+    assert one(loaded, "users", "login", person) == ("ines-of-the-quay",)
+    assert len(contents(loaded)["users"]) == accounts
+
+
+def test_login_taken_over_by_another_account_stays_apart(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    person = api.organisation.account_named("marek-w")
+    assert person is not None
+    api.mutate.rename_account(person, "marek-wojcik")
+    heir = api.organisation.create(Account, login="marek-w", created_at="2026-06-30T00:00:00Z")
+    api.mutate.open(repository, title="By another Marek", author=heir)
+    run(loaded, QUAYSIDE)
+    assert one(loaded, "users", "login", person) == ("marek-wojcik",)
+    assert one(loaded, "users", "login", heir) == ("marek-w",)
+
+
+def test_deleted_account_is_marked_and_its_work_stays(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    person = api.organisation.account_named("greta-lindqvist")
+    assert person is not None
+    api.mutate.delete_account(person)
+    run(loaded)
+    assert one(loaded, "users", "deleted_at is not null, login", person) == (True, "greta-lindqvist")
+
+
+def test_unreadable_repository_is_reported_and_kept(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    before = contents(loaded)
+    api.mutate.hide_repository(repository)
+    outcome = run(loaded, QUAYSIDE, SERVICE)
+    assert {report.repository: report.status for report in outcome.reports} == {QUAYSIDE: "unreadable", SERVICE: "done"}
+    assert not outcome.is_complete
+    assert "token may not see it" in next(report.error or "" for report in outcome.reports if report.error)
+    assert one(loaded, "repositories", "unreadable_at is not null", repository) == (True,)
+    assert differences(before, contents(loaded)).keys() <= {"repositories"}
+    api.mutate.hide_repository(repository, is_readable=True)
+    assert run(loaded, QUAYSIDE).is_complete
+    assert one(loaded, "repositories", "unreadable_at", repository) == (None,)
+    assert differences(before, contents(loaded)) == {}
+
+
+def test_unreadable_repository_of_an_organisation_is_kept(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    before = contents(loaded)
+    api.mutate.hide_repository(repository)
+    run(loaded)
+    assert differences(before, contents(loaded)).keys() <= {"repositories", "users"}
+
+
+def test_patterns_choose_repositories_of_an_organisation(
+    settings: Settings, api: GitHubDouble, organisation: Organisation
+) -> None:
+    archived = api.mutate.create_repository("archived-one", is_archived=True)
+    api.mutate.open(archived, title="Old", author=None)
+    selection = Selection(owners=("harbour-works",), include=("*a*", "quay*"), exclude=("harbour-works/quay*",))
+    outcome = load(at(settings, api), selection, Options(workers=2))
+    assert [report.repository for report in outcome.reports] == [SERVICE]
+    selection = Selection(owners=("harbour-works",), include=("archived-*",), archived=True)
+    outcome = load(at(settings, api), selection, Options(workers=2))
+    assert [report.repository for report in outcome.reports] == ["harbour-works/archived-one"]
+
+
+def test_patches_come_with_statuses_and_previous_paths(settings: Settings, api: GitHubDouble) -> None:
+    assert run(at(settings, api), SERVICE, with_patches=True).is_complete
+    service = api.organisation.repository(SERVICE)
+    assert service is not None
+    text = """select path, previous_path, patch, patch_status, additions from raw_github.pull_request_files
+              where pull_request_id = %s order by path"""
+    tariffs = query(settings, text, pull_request_titled(service, "Tariff tables").database_id)
+    # GitHub stops giving patches within the third file, and its counts with them
+    assert [(row[3], row[2] is not None, row[4]) for row in tariffs] == [
+        ("loaded", True, 7_400),
+        ("loaded", True, 7_400),
+        ("too_large", False, 7_400),
+    ]
+    moved = query(settings, text, pull_request_titled(service, "Name the packages").database_id)
+    assert ("internal/manifests/module.go", "internal/cargo/module.go") in [row[:2] for row in moved]
+    truth = {
+        (row.database_id, file.path): file.patch
+        for row in service.pull_requests.values()
+        for file in row.files
+        if file.patch and file.additions + file.deletions < 5_000
+    }
+    text = "select pull_request_id, path, patch from raw_github.pull_request_files where patch_status = 'loaded'"
+    found = {(number, path): patch for number, path, patch in query(settings, text)}
+    assert {key: found.get(key) for key in truth} == truth
+
+
+def test_patches_are_remembered_for_the_next_run(settings: Settings, api: GitHubDouble) -> None:
+    run(at(settings, api), SERVICE, with_patches=True)
+    service = api.organisation.repository(SERVICE)
+    assert service is not None
+    row = pull_request_titled(service, "Old import job")
+    api.mutate.comment(row, row.author, "again")
+    run(at(settings, api), SERVICE)
+    text = "select patch_status from raw_github.pull_request_files where pull_request_id = %s"
+    assert query(settings, text, row.database_id) == [("loaded",)]
+
+
+def test_dates_choose_pull_requests_and_a_later_run_brings_the_rest(
+    settings: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    first, last = datetime(2025, 10, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
+    run(at(settings, api), QUAYSIDE, since=first, until=last)
+    expected = {
+        row.database_id
+        for row in repository.pull_requests.values()
+        if first <= datetime.fromisoformat(row.updated_at) <= last
+    }
+    text = "select id from raw_github.pull_requests"
+    assert {number for (number,) in query(settings, text)} == expected
+    run(at(settings, api), QUAYSIDE)
+    everything = {row.database_id for row in repository.pull_requests.values()}
+    assert {number for (number,) in query(settings, text)} == everything
+
+
+def test_repository_without_pull_requests_is_loaded(settings: Settings, api: GitHubDouble) -> None:
+    api.mutate.create_repository("empty")
+    assert run(at(settings, api), "harbour-works/empty").is_complete
+    assert query(settings, "select name from raw_github.repositories") == [("empty",)]
+
+
+def test_size_that_works_is_remembered(settings: Settings, organisation: Organisation) -> None:
+    with GitHubDouble(organisation, limits=Limits(node_budget=300)) as api:
+        assert run(at(settings, api), QUAYSIDE).is_complete
+        asked_first = first_batch(api)
+        api.log.clear()
+        assert run(at(settings, api), QUAYSIDE, full_refresh=True).is_complete
+        assert first_batch(api) < asked_first
+
+
+def first_batch(api: GitHubDouble) -> int:
+    """Returns how many pull requests the first request for them asked for."""
+    return next(len((request.variables or {})["ids"]) for request in api.log if request.operation.startswith("Hydrate"))
+
+
+def test_every_run_is_in_the_ledger(loaded: Settings, api: GitHubDouble, repository: Repository) -> None:
+    row = repository.pull_requests[max(repository.pull_requests)]
+    api.mutate.comment(row, row.author, "again")
+    outcome = run(loaded, QUAYSIDE)
+    text = """select repository, step, status, coalesce(listed, 0), coalesce(hydrated, 0), finished_at >= started_at
+              from raw_github.sync_runs where run_id = %s order by started_at"""
+    steps = query(loaded, text, outcome.run_id)
+    assert {(name, status, is_finished) for name, _, status, _, _, is_finished in steps} == {(QUAYSIDE, "done", True)}
+    assert {step: (listed > 0, hydrated) for _, step, _, listed, hydrated, _ in steps} == {
+        "list": (True, 0),
+        "hydrate": (False, 1),
+    }
+    text = "select sum(requests)::int, sum(points)::int from raw_github.sync_runs where run_id = %s"
+    assert query(loaded, text, outcome.run_id) == [(len(api.log), api.points)]
