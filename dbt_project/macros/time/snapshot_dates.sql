@@ -1,18 +1,10 @@
 {% macro snapshot_dates() %}
-    {%- if not var('backfill_from') -%}
-        {%- do return([as_of_date()]) -%}
+    {#- the end dates of this build: what was asked for, and what a change of names made wrong -#}
+    {%- set dates = [as_of_date() | string] if not var('backfill_from') else backfill_dates() -%}
+    {%- if is_incremental() -%}
+        {%- for row in run_query(end_dates_with_colliding_names()) if row[0].isoformat() not in dates -%}
+            {%- do dates.append(row[0].isoformat()) -%}
+        {%- endfor -%}
     {%- endif -%}
-    {%- if not var('backfill_to') or var('backfill_every_days') | int < 1 -%}
-        {%- do exceptions.raise_compiler_error(
-            'a backfill needs backfill_from, backfill_to and backfill_every_days of at least 1; got '
-            ~ var('backfill_from') ~ ', ' ~ var('backfill_to') ~ ', ' ~ var('backfill_every_days')
-        ) -%}
-    {%- endif -%}
-    {%- set first = modules.datetime.date.fromisoformat(var('backfill_from') | string) -%}
-    {%- set last = modules.datetime.date.fromisoformat(var('backfill_to') | string) -%}
-    {%- set dates = [] -%}
-    {%- for offset in range(0, (last - first).days + 1, var('backfill_every_days') | int) -%}
-        {%- do dates.append((first + modules.datetime.timedelta(days=offset)).isoformat()) -%}
-    {%- endfor -%}
     {%- do return(dates) -%}
 {% endmacro %}

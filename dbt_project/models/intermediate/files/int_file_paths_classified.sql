@@ -182,9 +182,9 @@ classified as (
         bool_or(matched_paths.is_kind and matched_paths.rule_name = 'documentation') as is_documentation,
         bool_or(matched_paths.is_kind and matched_paths.rule_name = 'binary') as is_binary,
         sum(rule_points.points) as risk_points,
-        {{ array_of('rule_points.rule_name', order_by='rule_points.rule_name', where='rule_points.reason is not null') }}
+        {{ json_array('rule_points.rule_name', order_by='rule_points.rule_name', where='rule_points.reason is not null') }}
             as risk_rule_names,
-        {{ array_of('rule_points.reason', order_by='rule_points.rule_name', where='rule_points.reason is not null') }}
+        {{ json_array('rule_points.reason', order_by='rule_points.rule_name', where='rule_points.reason is not null') }}
             as risk_reasons
 
     from matched_paths
@@ -209,8 +209,8 @@ final as (
             classified.is_test or classified.is_documentation or classified.is_binary, false
         ) as is_source,
         cast(coalesce(classified.risk_points, 0) as integer) as risk_points,
-        coalesce(classified.risk_rule_names, cast('{}' as text [])) as risk_rule_names,
-        coalesce(classified.risk_reasons, cast('{}' as text [])) as risk_reasons
+        coalesce(classified.risk_rule_names, {{ empty_json_array() }}) as risk_rule_names,
+        coalesce(classified.risk_reasons, {{ empty_json_array() }}) as risk_reasons
 
     from named
     left join classified

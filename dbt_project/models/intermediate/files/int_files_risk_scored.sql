@@ -111,15 +111,15 @@ patch_findings as (
         patches.file_path,
         sum(patch_rules.points) as points,
         max(patch_rules.floor) as floor,
-        {{ array_of('patch_rules.reason', order_by='patch_rules.rule_name') }} as reasons
+        {{ json_array('patch_rules.reason', order_by='patch_rules.rule_name') }} as reasons
 
     from patches
     inner join patch_rules
         on
             {{ matches('patches.patch', 'patch_rules.line_pattern') }}
             and (
-                patch_rules.needs_rule is null
-                or {{ array_contains('patches.risk_rule_names', 'patch_rules.needs_rule') }}
+                patch_rules.needs_rule = 'none'
+                or {{ json_contains('patches.risk_rule_names', 'patch_rules.needs_rule') }}
             )
     group by patches.pr_id, patches.file_path
 
@@ -155,14 +155,13 @@ signals as (
             else 0
         end as points,
         coalesce(patch_findings.floor, 0) as floor,
-        {{ array_append_known(
-            "paths.risk_reasons || coalesce(patch_findings.reasons, cast('{}' as text []))",
-            [
-                'size_steps.reason',
-                "case when (paths.is_test and files.change_type = 'deleted') or test_balances.net_test_lines < 0 then"
-                ~ ' single_rules.tests_removed_reason end',
-            ]
-        ) }} as reasons
+        paths.risk_reasons
+        || coalesce(patch_findings.reasons, {{ empty_json_array() }})
+        || {{ json_list_known([
+            'size_steps.reason',
+            "case when (paths.is_test and files.change_type = 'deleted') or test_balances.net_test_lines < 0 then"
+            ~ ' single_rules.tests_removed_reason end',
+        ]) }} as reasons
 
     from files
     cross join single_rules
@@ -196,7 +195,7 @@ final as (
         is_documentation,
         is_source,
         cast(case when is_harmless then 0 else greatest(least(greatest(points, 0), 10), floor) end as integer) as risk,
-        case when is_harmless then cast('{}' as text []) else reasons end as risk_reasons
+        case when is_harmless then {{ empty_json_array() }} else reasons end as risk_reasons
 
     from signals
 

@@ -85,7 +85,7 @@ file_reasons as (
     select
         pr_id,
         lines_changed,
-        {{ unnest_array('risk_reasons') }} as reason
+        {{ json_elements('risk_reasons') }} as reason
 
     from files
 

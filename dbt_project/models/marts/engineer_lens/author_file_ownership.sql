@@ -2,6 +2,8 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_snapshots',
+        unique_key=['username', 'repo_name', 'window_days', 'end_date', 'file_path'],
+        full_refresh=false,
         indexes=[
             {'columns': ['id'], 'unique': true},
             {'columns': ['repo_name', 'window_days', 'end_date', 'file_path']},
@@ -16,6 +18,22 @@ with
 windows as (
 
     {{ windows() }}
+
+),
+
+accounts as (
+
+    select distinct
+        username,
+        author_account_id as account_id
+
+    from {{ ref('int_accounts_resolved') }}
+
+),
+
+repositories as (
+
+    select * from {{ ref('int_repositories_named') }}
 
 ),
 
@@ -66,19 +84,31 @@ shared as (
 final as (
 
     select
-        {{ surrogate_id(['username', 'repo_name', 'window_days', 'end_date', 'file_path']) }} as id,
-        username,
-        repo_name,
-        window_days,
-        start_date,
-        end_date,
-        file_path,
-        cast(lines_owned as integer) as lines_owned,
-        cast(total_lines as integer) as total_lines,
-        cast(100.0 * lines_owned / total_lines as double precision) as ownership_pct,
-        last_touched_at
+        {{ surrogate_id([
+            'shared.username',
+            'shared.repo_name',
+            'shared.window_days',
+            'shared.end_date',
+            'shared.file_path',
+        ]) }} as id,
+        accounts.account_id,
+        shared.username,
+        repositories.repo_id,
+        shared.repo_name,
+        shared.window_days,
+        shared.start_date,
+        shared.end_date,
+        shared.file_path,
+        cast(shared.lines_owned as integer) as lines_owned,
+        cast(shared.total_lines as integer) as total_lines,
+        cast(100.0 * shared.lines_owned / shared.total_lines as double precision) as ownership_pct,
+        shared.last_touched_at
 
     from shared
+    inner join accounts
+        on shared.username = accounts.username
+    inner join repositories
+        on shared.repo_name = repositories.repo_name
 
 )
 

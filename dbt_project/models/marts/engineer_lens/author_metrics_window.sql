@@ -2,6 +2,8 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_snapshots',
+        unique_key=['username', 'repo_name', 'window_days', 'end_date'],
+        full_refresh=false,
         indexes=[
             {'columns': ['id'], 'unique': true},
             {'columns': ['username', 'repo_name', 'window_days', 'end_date'], 'unique': true},
@@ -16,6 +18,22 @@ with
 windows as (
 
     {{ windows() }}
+
+),
+
+accounts as (
+
+    select distinct
+        username,
+        author_account_id as account_id
+
+    from {{ ref('int_accounts_resolved') }}
+
+),
+
+repositories as (
+
+    select * from {{ ref('int_repositories_named') }}
 
 ),
 
@@ -144,7 +162,9 @@ final as (
 
     select
         {{ surrogate_id(['summed.username', 'summed.repo_name', 'summed.window_days', 'summed.end_date']) }} as id,
+        accounts.account_id,
         summed.username,
+        repositories.repo_id,
         summed.repo_name,
         summed.window_days,
         summed.start_date,
@@ -163,6 +183,10 @@ final as (
         cast(summed.review_comments as integer) as review_comments
 
     from summed
+    inner join accounts
+        on summed.username = accounts.username
+    inner join repositories
+        on summed.repo_name = repositories.repo_name
     left join reviewed
         on
             summed.username = reviewed.username

@@ -2,6 +2,8 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_snapshots',
+        unique_key=['username', 'repo_name', 'window_days', 'end_date', 'pr_id'],
+        full_refresh=false,
         indexes=[
             {'columns': ['id'], 'unique': true},
             {'columns': ['username', 'repo_name', 'window_days', 'end_date']},
@@ -15,6 +17,22 @@ with
 windows as (
 
     {{ windows() }}
+
+),
+
+accounts as (
+
+    select distinct
+        username,
+        author_account_id as account_id
+
+    from {{ ref('int_accounts_resolved') }}
+
+),
+
+repositories as (
+
+    select * from {{ ref('int_repositories_named') }}
 
 ),
 
@@ -34,7 +52,9 @@ final as (
             'windows.end_date',
             'pull_requests.pr_id',
         ]) }} as id,
+        accounts.account_id,
         pull_requests.author as username,
+        repositories.repo_id,
         pull_requests.repo_name,
         windows.window_days,
         windows.start_date,
@@ -62,6 +82,10 @@ final as (
                 pull_requests.merged_at >= {{ utc_midnight('windows.start_date') }}
                 and pull_requests.merged_at < {{ utc_midnight('windows.end_date + 1') }}
             )
+    inner join accounts
+        on pull_requests.author = accounts.username
+    inner join repositories
+        on pull_requests.repo_name = repositories.repo_name
 
 )
 

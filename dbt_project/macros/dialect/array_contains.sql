@@ -1,3 +1,0 @@
-{% macro array_contains(array, element) %}
-    (array_position({{ array }}, {{ element }}) is not null)
-{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro json_contains(array, element) %}
+    ({{ array }} ? {{ element }})
+{%- endmacro %}

@@ -1,3 +1,0 @@
-{% macro unnest_array(array) %}
-    unnest({{ array }})
-{%- endmacro %}

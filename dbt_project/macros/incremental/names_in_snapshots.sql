@@ -1,0 +1,17 @@
+{% macro names_in_snapshots() %}
+    {#- who and what the snapshots of this table are about, by the names they carry and by those of today -#}
+    select distinct
+        snapshots.end_date,
+        snapshots.account_id,
+        snapshots.repo_id,
+        snapshots.username,
+        snapshots.repo_name,
+        accounts.author_account_id as current_account_id,
+        accounts.username as current_username,
+        repositories.repo_name as current_repo_name
+    from {{ this }} as snapshots
+    inner join {{ ref('int_accounts_resolved') }} accounts
+        on snapshots.account_id = accounts.account_id
+    inner join {{ ref('int_repositories_named') }} repositories
+        on snapshots.repo_id = repositories.repo_id
+{%- endmacro %}
