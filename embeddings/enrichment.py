@@ -1,8 +1,8 @@
 """What a chat model says of pull requests: a summary, whether it is a feature, and what is risky about it.
 
 Optional, and paid by the token: nothing is asked twice for the same text, what was paid for is kept when a run is
-stopped, and a run can be told how much it may cost. Everything is written to `raw_enrichment.pull_requests` through dlt;
-dbt takes it from there.
+stopped, and a run can be told how much it may cost. Everything is written to `raw_enrichment.pull_requests` through
+dlt; dbt takes it from there.
 """
 
 import json

@@ -13,9 +13,9 @@ _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u
 LONGEST_TERM = 64
 
 _FUNCTION_WORDS = """
-a an and are as at be but by can could do does for from had has have he how i if in into is it its me my no not of on or our
-she should so such than that the their then there these they this those to us was we were what when where which who why will
-with would you your
+a an and are as at be but by can could do does for from had has have he how i if in into is it its me my no not of on or
+our she should so such than that the their then there these they this those to us was we were what when where which who
+why will with would you your
 """
 STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 

@@ -1,0 +1,272 @@
+"""Sync is exact: it embeds what changed, deletes what left, and touches nothing else."""
+
+from contextlib import closing
+
+import pytest
+from psycopg2 import extensions
+
+from embeddings.collections import COLLECTIONS, PR_INDEX
+from embeddings.ledger import only_one
+from embeddings.status import status
+from tests.embeddings.conftest import HashEncoder
+from tests.embeddings.marts import File, PullRequest, put, remove
+from tests.embeddings.syncing import Sidecar
+from warehouse.errors import PlimsollError
+from warehouse.postgres import connect
+from warehouse.settings import Settings
+
+
+def made_up(count: int = 10, repo_name: str = "acme/ship") -> list[PullRequest]:
+    return [
+        PullRequest(number, f"Change number {number}", repo_name, body=f"It says {number}.", branch=f"fix-{number}")
+        for number in range(1, count + 1)
+    ]
+
+
+def lexical_ids(connection: extensions.connection, alias: str = "pr_index") -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"select id from search.{alias}_documents")
+        found = {row[0] for row in cursor.fetchall()}
+        cursor.execute(
+            f"select count(*) from search.{alias}_postings left join search.{alias}_documents using (document) where id is null"
+        )
+        assert cursor.fetchall() == [(0,)]
+    connection.rollback()
+    return found
+
+
+def test_sync_embeds_every_pull_request_and_file(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, made_up())
+    assert sidecar.sync().embedded == 10
+    assert sidecar.sync("file_changes").embedded == 10
+    assert set(sidecar.entities()) == {f"acme/ship#{number}" for number in range(1, 11)}
+    assert "acme/ship#3:src/thing.py" in sidecar.entities("file_changes")
+    assert lexical_ids(warehouse) == set(sidecar.entities())
+
+
+def test_second_sync_makes_no_call_and_no_write(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, made_up())
+    sidecar.sync()
+    before = sidecar.entities()
+    report = sidecar.sync()
+    assert (report.documents, report.embedded, report.rewritten, report.deleted, report.calls) == (10, 0, 0, 0, 0)
+    assert sidecar.entities() == before
+
+
+def test_changed_text_is_embedded_again_and_nothing_else(
+    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder
+) -> None:
+    put(warehouse, made_up())
+    sidecar.sync()
+    before = sidecar.entities()
+    encoder.texts.clear()
+    put(warehouse, [PullRequest(4, "Something else", body="New words.")])
+    assert sidecar.sync().embedded == 1
+    assert encoder.texts == ["Something else", "Something else\nNew words."]
+    after = sidecar.entities()
+    assert after["acme/ship#4"]["vector"] != before["acme/ship#4"]["vector"]
+    assert {id for id in after if after[id] != before[id]} == {"acme/ship#4"}
+
+
+def test_changed_field_is_written_with_the_vector_it_had(
+    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder
+) -> None:
+    pull_requests = made_up()
+    put(warehouse, pull_requests)
+    sidecar.sync()
+    before = sidecar.entities()["acme/ship#4"]
+    pull_requests[3].risk_score, pull_requests[3].high_risk = 9.0, True
+    put(warehouse, pull_requests)
+    calls = encoder.usage.calls
+    report = sidecar.sync()
+    assert (report.embedded, report.rewritten, encoder.usage.calls) == (0, 1, calls)
+    after = sidecar.entities()["acme/ship#4"]
+    assert (after["risk_score"], after["high_risk"]) == (9.0, True)
+    assert (after["vector"], after["embedded_at"]) == (before["vector"], before["embedded_at"])
+
+
+def test_what_leaves_the_marts_is_deleted(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    pull_requests = made_up() + made_up(3, "acme/gone")
+    put(warehouse, pull_requests)
+    sidecar.sync()
+    remove(warehouse, [pull_requests[0], *pull_requests[10:]])
+    assert sidecar.sync().deleted == 4
+    assert set(sidecar.entities()) == {f"acme/ship#{number}" for number in range(2, 11)} == lexical_ids(warehouse)
+
+
+def test_one_repository_is_synced_alone(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, made_up(2) + made_up(2, "acme/other"))
+    sidecar.sync()
+    put(warehouse, made_up(3) + made_up(3, "acme/other"))
+    assert sidecar.sync(repository="ACME/Other").embedded == 1
+    assert set(sidecar.entities()) >= {"acme/other#3"}
+    assert "acme/ship#3" not in sidecar.entities()
+
+
+def test_unknown_repository_is_named(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, made_up(1))
+    with pytest.raises(PlimsollError, match=r"acme/none: the marts have no such repository"):
+        sidecar.sync(repository="acme/none")
+
+
+def test_every_field_says_what_the_marts_say(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    pull_request = PullRequest(
+        7,
+        'A "quoted" title',
+        body="Why, and how.",
+        author="dependabot[bot]",
+        labels=("bug", "ui"),
+        files=[File("a/small.md", 1, "Markdown"), File("b/große.py", 20)],
+        is_merged=False,
+        risk_score=8.5,
+        high_risk=True,
+        is_feature=True,
+    )
+    put(warehouse, [pull_request])
+    sidecar.sync()
+    sidecar.sync("file_changes")
+    entity = sidecar.entities()["acme/ship#7"]
+    expected = {
+        "repo_name": "acme/ship", "pr_number": 7, "title": 'A "quoted" title', "author": "dependabot[bot]",
+        "created_at": int(pull_request.created_at.timestamp()), "merged_at": 0, "is_merged": False, "risk_score": 8.5,
+        "high_risk": True, "is_feature": True, "labels": ["bug", "ui"], "file_path": "b/große.py", "language": "Python",
+        "lines_changed": 21, "embedding_model": "hash",
+    }  # fmt: skip
+    assert {name: entity[name] for name in expected} == expected
+    assert entity["text"].startswith('A "quoted" title\nWhy, and how.')
+    assert entity["embedded_at"] > 1_700_000_000
+    file = sidecar.entities("file_changes")["acme/ship#7:b/große.py"]
+    assert (file["lines_changed"], file["language"], file["risk_score"]) == (20, "Python", 1.0)
+
+
+def test_a_refused_document_is_set_aside_until_it_changes(
+    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder
+) -> None:
+    pull_requests = made_up(6)
+    put(warehouse, pull_requests)
+    sidecar.sync()
+    encoder.refuses = ["poison"]
+    pull_requests[2].title = "poison"
+    put(warehouse, pull_requests)
+    report = sidecar.sync()
+    assert (report.refused, report.embedded) == (1, 0)
+    # its vector was of an earlier text: it must not be found by it any more
+    assert "acme/ship#3" not in sidecar.entities()
+    assert sidecar.sync().calls == 0
+    pull_requests[2].title = "medicine"
+    put(warehouse, pull_requests)
+    assert sidecar.sync().embedded == 1
+    assert "acme/ship#3" in sidecar.entities()
+
+
+def test_search_never_sees_a_half_filled_collection(
+    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder
+) -> None:
+    put(warehouse, made_up(12))
+    sidecar.sync()
+    old = sidecar.store.alias_target("pr_index")
+    seen = []
+
+    class Watching(HashEncoder):
+        def encode(self, texts):  # type: ignore[no-untyped-def]
+            seen.append((sidecar.store.alias_target("pr_index"), len(sidecar.entities())))
+            return super().encode(texts)
+
+    report = sidecar.sync(encoder=Watching("hash-2", 24))
+    assert report.embedded == 12
+    assert set(seen) == {(old, 12)}
+    new = sidecar.store.alias_target("pr_index")
+    assert new != old
+    assert sidecar.store.collections_of(PR_INDEX) == [new]
+    assert {len(entity["vector"]) for entity in sidecar.entities().values()} == {24}
+
+
+def test_an_interrupted_change_of_model_leaves_the_old_one_in_use(
+    sidecar: Sidecar, warehouse: extensions.connection
+) -> None:
+    put(warehouse, made_up(12))
+    sidecar.sync()
+    old = sidecar.store.alias_target("pr_index")
+
+    class Failing(HashEncoder):
+        def encode(self, texts):  # type: ignore[no-untyped-def]
+            if self.usage.calls == 2:
+                raise PlimsollError("the model has gone away")
+            return super().encode(texts)
+
+    with pytest.raises(PlimsollError, match="gone away"):
+        sidecar.sync(encoder=Failing("hash-2"))
+    assert sidecar.store.alias_target("pr_index") == old
+    assert len(sidecar.entities()) == 12
+    sidecar.writer.rollback()
+    second = HashEncoder("hash-2")
+    # two batches of four were done before it failed
+    assert sidecar.sync(encoder=second).embedded == 4
+    assert len(sidecar.entities()) == 12
+
+
+def test_full_refresh_embeds_everything_into_a_new_collection(
+    sidecar: Sidecar, warehouse: extensions.connection
+) -> None:
+    put(warehouse, made_up(5))
+    sidecar.sync()
+    old = sidecar.store.alias_target("pr_index")
+    assert sidecar.sync(full_refresh=True).embedded == 5
+    assert sidecar.store.alias_target("pr_index") != old
+    assert len(sidecar.entities()) == 5
+    assert sidecar.sync().embedded == 0
+
+
+@pytest.mark.parametrize("lost", ["entities", "ledger"])
+def test_sync_heals_what_was_lost_on_one_side(sidecar: Sidecar, warehouse: extensions.connection, lost: str) -> None:
+    put(warehouse, made_up(8))
+    sidecar.sync()
+    name = sidecar.store.alias_target("pr_index")
+    assert name is not None
+    if lost == "entities":
+        sidecar.store.delete(name, ["acme/ship#2", "acme/ship#5"])
+    else:
+        with warehouse.cursor() as cursor:
+            cursor.execute("delete from search.entities")
+        warehouse.commit()
+    assert sidecar.sync().embedded == (2 if lost == "entities" else 0)
+    assert len(sidecar.entities()) == 8
+
+
+def test_status_tells_drift(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    pull_requests = made_up(4)
+    put(warehouse, pull_requests)
+    for alias in COLLECTIONS:
+        sidecar.sync(alias)
+    assert not any(each.has_drift for each in status(sidecar.store, warehouse))
+    pull_requests[1].title = "Another title"
+    put(warehouse, [*pull_requests, PullRequest(5)])
+    found = {each.collection: each.repositories[0] for each in status(sidecar.store, warehouse)}
+    assert (found["pr_index"].documents, found["pr_index"].entities, found["pr_index"].changed) == (5, 4, 1)
+    assert found["pr_index"].has_drift
+
+
+def test_a_second_sync_at_the_same_time_is_refused(settings: Settings) -> None:
+    with closing(connect(settings)) as first, closing(connect(settings)) as second:
+        with only_one(first, "embeddings sync"):
+            with (
+                pytest.raises(PlimsollError, match="another embeddings sync is running"),
+                only_one(second, "embeddings sync"),
+            ):
+                pytest.fail("both hold the lock")
+        with only_one(second, "embeddings sync"):
+            pass
+
+
+def test_estimate_counts_without_embedding(
+    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder
+) -> None:
+    from embeddings.sync import CollectionSync
+
+    put(warehouse, made_up(6))
+    one = CollectionSync(PR_INDEX, sidecar.store, encoder, sidecar.reader, sidecar.writer)
+    assert one.estimate().embed == 6
+    assert encoder.texts == []
+    sidecar.sync()
+    assert one.estimate().embed == 0
+    assert one.estimate(full_refresh=True).embed == 6
