@@ -73,7 +73,7 @@ def github(
     # dlt takes a second to import: not for --help
     from ingestion import estimating, loading
     from ingestion.progress import ProgressDisplay
-    from ingestion.sources.github.extraction import Options
+    from ingestion.sources.github.reports import Options
 
     if not repositories and not owners:
         raise click.UsageError("Say which: --repo OWNER/NAME or --org NAME.")

@@ -7,9 +7,10 @@ from ingestion.loading import DATASET, Selection, candidates_of
 from ingestion.raw_store import RawStore
 from ingestion.sources.github.access import connect_to_github
 from ingestion.sources.github.client import NotFoundError, Spent
-from ingestion.sources.github.extraction import Options
-from ingestion.sources.github.hydration import BATCH, PAGE
+from ingestion.sources.github.connections import PAGE
+from ingestion.sources.github.hydration import BATCH
 from ingestion.sources.github.listing import PullRequestList, changed
+from ingestion.sources.github.reports import Options
 from warehouse import postgres
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings

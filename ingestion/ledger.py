@@ -10,8 +10,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Postgres  # noqa: N812
 from psycopg2.extras import RealDictCursor, execute_values
 
-from ingestion.sources.github.extraction import Report
-from ingestion.sources.github.hydration import DeadLetter
+from ingestion.sources.github.pull_requests import DeadLetter
+from ingestion.sources.github.reports import Report
 
 TABLES = """
 create schema if not exists {dataset};

@@ -21,8 +21,10 @@ from ingestion.raw_store import RawStore
 from ingestion.sources.github import package_source
 from ingestion.sources.github.access import connect_to_github
 from ingestion.sources.github.client import GitHubClient, NotFoundError
-from ingestion.sources.github.extraction import Extraction, Options, Package, Progress, Report, Step, selected
-from ingestion.sources.github.owners import Candidate, repositories_of
+from ingestion.sources.github.extraction import Extraction
+from ingestion.sources.github.owners import Candidate, repositories_of, selected
+from ingestion.sources.github.packages import Package
+from ingestion.sources.github.reports import Options, Progress, Report, Step
 from warehouse import postgres
 from warehouse.errors import PlimsollError
 from warehouse.settings import Connection, Settings

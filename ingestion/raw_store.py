@@ -9,7 +9,7 @@ from psycopg2.extensions import connection as Postgres  # noqa: N812
 from psycopg2.extras import RealDictCursor
 
 from ingestion.sources.github import tables
-from ingestion.sources.github.hydration import Entry
+from ingestion.sources.github.pull_requests import Entry
 from ingestion.sources.github.shaping import Row
 from ingestion.sources.github.tables import Table
 
@@ -37,6 +37,8 @@ class RawStore:
         connection: in autocommit mode; used by several threads. Locks live as long as it does.
         dataset: the schema.
     """
+
+    is_blind = False
 
     def __init__(self, connection: Postgres, dataset: str) -> None:
         self._connection = connection

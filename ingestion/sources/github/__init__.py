@@ -10,7 +10,7 @@ GitHub's API has facts and limits of its own; see `client.py` and `hydration.py`
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,10 +22,13 @@ from dlt.extract import DltResource
 from ingestion.sources.github import tables
 from ingestion.sources.github.access import connect_to_github
 from ingestion.sources.github.client import Spent
-from ingestion.sources.github.extraction import Extraction, Options, Package, Report
-from ingestion.sources.github.hydration import BATCH, Entry
+from ingestion.sources.github.extraction import Extraction
+from ingestion.sources.github.hydration import BATCH
+from ingestion.sources.github.known import NothingKnown
 from ingestion.sources.github.owners import Candidate, repositories_of
-from ingestion.sources.github.shaping import TOMBSTONE, Row
+from ingestion.sources.github.packages import Package
+from ingestion.sources.github.reports import Options, Report
+from ingestion.sources.github.shaping import TOMBSTONE
 from warehouse.errors import PlimsollError
 from warehouse.settings import load_settings
 
@@ -80,7 +83,7 @@ def github(
             for owner in owners:
                 candidates += repositories_of(client, owner, Spent())
             options = Options(since, until, full_refresh, False, batch_size, workers, with_patches, keep_emails)
-            for package in Extraction(client, candidates, _NothingKnown(), memory, options, stop).packages():
+            for package in Extraction(client, candidates, NothingKnown(), memory, options, stop).packages():
                 yield package
                 raise_failures(package.reports)
 
@@ -128,25 +131,3 @@ def hints_of(table: tables.Table) -> Any:
         primary_key=() if table.is_child else table.primary_key,
         merge_key="pull_request_id" if table.is_child else (),
     )
-
-
-class _NothingKnown:
-    """Knows no tables: every pull request that is listed counts as changed, and may have had children."""
-
-    def repository(self, name: str) -> Row | None:
-        return None
-
-    def pull_requests(self, repository_id: int) -> dict[int, datetime]:
-        return {}
-
-    def to_retry(self, repository_id: int) -> list[Entry]:
-        return []
-
-    def rows(self, table: tables.Table, ids: Sequence[int]) -> list[Row]:
-        return []
-
-    def accounts(self) -> Mapping[int, Row]:
-        return {}
-
-    def lock(self, repository_id: int) -> bool:
-        return True

@@ -11,7 +11,8 @@ from typing import Any
 
 from ingestion.sources.github import documents
 from ingestion.sources.github.client import GitHubClient, NotFoundError, QueryTooHeavyError, Spent
-from ingestion.sources.github.hydration import PAGE, Entry
+from ingestion.sources.github.connections import PAGE
+from ingestion.sources.github.pull_requests import Entry
 from ingestion.sources.github.shaping import Json
 from warehouse.errors import PlimsollError
 

@@ -1,6 +1,7 @@
 """Whole organisations: which repositories they have, and which of them moved, a hundred a request."""
 
-from collections.abc import Iterator
+import fnmatch
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ingestion.sources.github import documents
@@ -74,3 +75,16 @@ def _page(client: GitHubClient, owner: str, after: str | None, spent: Spent) -> 
             reason = str(answer.errors[0].get("message"))
         client.pause(attempt, spent)
     raise PlimsollError(f"GitHub does not give the repositories: {reason}", where=owner, remedy="Run again later")
+
+
+def selected(candidates: Sequence[Candidate], include: Sequence[str], exclude: Sequence[str]) -> list[Candidate]:
+    """The candidates whose name matches a pattern of `include` (all if there are none) and none of `exclude`.
+
+    Patterns are those of a shell, matched against `owner/name` or the name alone, without regard to case.
+    """
+
+    def matches(name: str, patterns: Sequence[str]) -> bool:
+        forms = (name.lower(), name.lower().partition("/")[2])
+        return any(fnmatch.fnmatchcase(form, pattern.lower()) for form in forms for pattern in patterns)
+
+    return [c for c in candidates if (not include or matches(c.name, include)) and not matches(c.name, exclude)]

@@ -1,8 +1,9 @@
 """Questions about objects that are known by their ids: are pull requests still there, what are accounts called now."""
 
 from ingestion.sources.github import documents
+from ingestion.sources.github.answers import Read
 from ingestion.sources.github.client import GitHubClient, QueryTooHeavyError, Spent
-from ingestion.sources.github.hydration import PAGE, Read
+from ingestion.sources.github.connections import PAGE
 from ingestion.sources.github.shaping import Json
 from warehouse.errors import PlimsollError
 

@@ -1,0 +1,328 @@
+"""One repository's part of a run: list, diff against the tables, hydrate what changed, find what is gone."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ingestion.sources.github import patches, tables
+from ingestion.sources.github.accounts import AccountBook
+from ingestion.sources.github.batch_size import BatchSize
+from ingestion.sources.github.client import GitHubClient, StoppedError
+from ingestion.sources.github.hydration import CHUNK, Hydrator
+from ingestion.sources.github.known import Known
+from ingestion.sources.github.listing import OVERLAP, ListPage, PullRequestList, changed, moment, vanished
+from ingestion.sources.github.owners import Candidate
+from ingestion.sources.github.pull_requests import Entry, Hydrated
+from ingestion.sources.github.reports import Options, Progress, Report
+from ingestion.sources.github.shaping import Row, Rows, repository_row
+from ingestion.sources.github.verification import still_there
+
+logger = logging.getLogger(__name__)
+
+WHOLE_AT_MOST = 200
+"""Up to so many changed pull requests are read in one round, sparing a request; more in two, sparing points."""
+
+
+@dataclass
+class Piece:
+    """Hydrated pull requests on their way into a package."""
+
+    hydrated: Hydrated
+    known_ids: set[int]
+
+
+@dataclass
+class End:
+    """A repository's run is over."""
+
+    report: Report
+    memory: dict[str, Any] | None = None
+    rows: Rows = field(default_factory=Rows)
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What the repositories of a run share.
+
+    Attributes:
+        client: talks to GitHub.
+        known: what the tables hold.
+        memory: repository id to what was remembered of it.
+        options: how to run.
+        accounts: the accounts met so far.
+        requests: runs hydration.
+        stop: set when the run shall end early.
+        hand_over: takes hydrated pull requests towards the loader, and waits while it has enough.
+        progress: told what happens.
+    """
+
+    client: GitHubClient
+    known: Known
+    memory: Mapping[str, Mapping[str, Any]]
+    options: Options
+    accounts: AccountBook
+    requests: ThreadPoolExecutor
+    stop: threading.Event
+    hand_over: Callable[[Piece], None]
+    progress: Progress | None
+
+
+class RepositoryRun:
+    """List, diff and hydration of one repository.
+
+    Args:
+        context: what all repositories of the run share.
+        candidate: the repository.
+        report: is filled as the run goes on.
+    """
+
+    def __init__(self, context: RunContext, candidate: Candidate, report: Report) -> None:
+        self._context = context
+        self._options = context.options
+        self._candidate = candidate
+        self._report = report
+        self._listing = report.step("list")
+        self._known: dict[int, datetime] = {}
+        self._chunks: list[Future[None]] = []
+        self._waiting: list[Entry] = []
+        self._submitted: set[int] = set()
+        self._is_counted = False
+        self._lock = threading.Lock()
+
+    def run(self) -> End:
+        """Do it.
+
+        Raises:
+            NotFoundError: the repository cannot be read.
+            PlimsollError: something failed; what is complete by then is on its way to be loaded.
+        """
+        options = self._options
+        if self._is_unmoved():
+            self._report.repository_id, self._report.status = self._candidate.id, "done"
+            return End(self._report)
+        stored = self._context.known.repository(self._candidate.name)
+        remembered = self._context.memory.get(str(stored["id"]), {}) if stored else {}
+        is_first = not remembered.get("watermark")
+        # counts cost two points a page, and pay where few pull requests follow
+        with_counts = not (is_first or options.full_refresh or options.reconcile)
+        listing = PullRequestList(
+            self._context.client, self._candidate.name, self._listing.spent, with_counts=with_counts
+        )
+        page = listing.first(self._context.accounts.take())
+        repository_id = int(page.repository["databaseId"])
+        name = page.repository["nameWithOwner"]
+        self._report.repository, self._report.repository_id = name, repository_id
+        if not self._context.known.lock(repository_id):
+            self._report.status = "busy"
+            self._report.error = "another run is loading it; this one leaves it alone"
+            return End(self._report)
+        remembered = self._context.memory.get(str(repository_id), remembered)
+        rows = self._repository_rows(page, stored)
+        self._size = BatchSize(min(options.batch_size, 100), remembered.get("batch_size"))
+        self._patches = options.with_patches if options.with_patches is not None else remembered.get("with_patches")
+        self._known = self._context.known.pull_requests(repository_id)
+        self._hydrator = Hydrator(
+            self._context.client, name, repository_id, self._size, self._report.step("hydrate").spent,
+            keep_emails=options.keep_emails,
+        )  # fmt: skip
+
+        watermark = remembered.get("watermark")
+        try:
+            self._want(self._context.known.to_retry(repository_id), force=True)
+            listed = self._list(listing, page, watermark)
+            self._finish_chunks()
+            self._look_for_deleted(listed, rows)
+        finally:
+            # what is under way comes before the end, even of a run that fails
+            wait(self._chunks)
+        for step in self._report.steps:
+            step.finish()
+        self._report.status = "partial" if self._report.letters else "done"
+        memory = {
+            "watermark": self._watermark(page, watermark),
+            "batch_size": self._size.current,
+            "with_patches": bool(self._patches),
+        }
+        return End(self._report, memory if memory != remembered else None, rows)
+
+    def _is_unmoved(self) -> bool:
+        """Whether the probe of its owner already says that there is nothing to do."""
+        candidate, options = self._candidate, self._options
+        if candidate.id is None or options.full_refresh or options.reconcile or options.is_ranged:
+            return False
+        known = self._context.known
+        return (
+            self._context.memory.get(str(candidate.id), {}).get("watermark") == candidate.newest
+            and (stored := known.repository(candidate.name)) is not None
+            and stored["id"] == candidate.id
+            and len(known.pull_requests(candidate.id)) == candidate.total
+            and not known.to_retry(candidate.id)
+        )
+
+    def _repository_rows(self, page: ListPage, stored: Row | None) -> Rows:
+        rows = self._context.accounts.moved(page.accounts)
+        row = repository_row(page.repository, page.total)
+        found = self._context.known.rows(tables.REPOSITORIES, [row["id"]])
+        stored = found[0] if found else stored
+        times = ("created_at", "updated_at", "pushed_at")
+        comparable = {key: moment(row[key]) if key in times and row[key] else row[key] for key in row}
+        if stored != comparable:
+            rows[tables.REPOSITORIES].append(row)
+        return rows
+
+    def _list(self, listing: PullRequestList, page: ListPage, watermark: str | None) -> set[int] | None:
+        """Page the list and submit what changed.
+
+        Returns:
+            Every id of the whole list; None where only a part of it was read.
+        """
+        options = self._options
+        read_all = options.reconcile or options.full_refresh or watermark is None
+        bottom = options.since
+        if bottom is None and watermark is not None and not read_all:
+            bottom = moment(watermark) - OVERLAP
+        if options.since is not None:
+            read_all = False
+        listed: set[int] = set()
+
+        def take(entries: list[Entry]) -> bool:
+            """Note entries; whether the bottom is reached."""
+            wanted = [
+                entry
+                for entry in entries
+                if entry.id not in listed
+                and (bottom is None or moment(entry.updated_at) >= bottom)
+                and (options.until is None or moment(entry.updated_at) <= options.until)
+            ]
+            listed.update(entry.id for entry in entries)
+            self._listing.listed = len(listed)
+            self._want(wanted)
+            return bool(bottom is not None and entries and moment(entries[-1].updated_at) < bottom)
+
+        self._is_counted = watermark is None and not options.is_ranged
+        if self._is_counted:
+            self._expect(max(0, page.total - len(self._known)))
+        reached = take(page.newest)
+        while not (reached or page.is_last or (read_all and len(listed) >= page.total)):
+            if read_all:
+                before = len(listed)
+                page = listing.both_ends()
+                take(page.newest)
+                take(page.oldest)
+                reached = len(listed) == before
+            else:
+                page = listing.newer()
+                reached = take(page.newest)
+        if read_all:
+            return listed
+        if options.is_ranged:
+            return None
+        if not self._context.known.is_blind and len(self._known.keys() | listed) != page.total:
+            # something is gone, or was never loaded: the counts say so, the whole list says what
+            logger.info("%s: %d pull requests in the tables, %d on GitHub; reading the whole list",
+                        self._report.repository, len(self._known.keys() | listed), page.total)  # fmt: skip
+            bottom = None
+            while not page.is_last and len(listed) < page.total:
+                before = len(listed)
+                page = listing.both_ends()
+                take(page.newest)
+                take(page.oldest)
+                if len(listed) == before:
+                    break
+            return listed
+        return None
+
+    def _expect(self, pull_requests: int) -> None:
+        if self._context.progress is not None:
+            self._context.progress.expect(self._report.repository, pull_requests)
+
+    def _want(self, entries: list[Entry], *, force: bool = False) -> None:
+        """Hydrate those of `entries` that changed, a chunk at a time."""
+        wanted = entries if force or self._options.full_refresh else list(changed(entries, self._known))
+        wanted = [entry for entry in wanted if entry.id not in self._submitted]
+        self._submitted.update(entry.id for entry in wanted)
+        self._waiting += wanted
+        if wanted and not self._is_counted:
+            self._expect(len(wanted))
+        # few are kept back, to be read in one round
+        while len(self._waiting) >= WHOLE_AT_MOST + CHUNK or (self._chunks and len(self._waiting) >= CHUNK):
+            chunk, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
+            self._submit(chunk, whole=False)
+
+    def _finish_chunks(self) -> None:
+        """Hydrate the rest, and wait for all of it.
+
+        Raises:
+            PlimsollError: one of the chunks failed.
+        """
+        has_counts = all(entry.commits is not None for entry in self._waiting)
+        whole = has_counts and not self._chunks and len(self._waiting) <= WHOLE_AT_MOST
+        width = self._size.current if whole else CHUNK
+        for place in range(0, len(self._waiting), width):
+            self._submit(self._waiting[place : place + width], whole=whole)
+        self._waiting = []
+        error: BaseException | None = None
+        for chunk in self._chunks:
+            error = chunk.exception() or error
+        if error is not None:
+            raise error
+
+    def _submit(self, entries: list[Entry], *, whole: bool) -> None:
+        self._chunks.append(self._context.requests.submit(self._hydrate, entries, whole))
+
+    def _hydrate(self, entries: list[Entry], whole: bool) -> None:
+        if self._context.stop.is_set():
+            raise StoppedError
+        hydrated = self._hydrator.hydrate(entries, whole=whole)
+        if self._patches:
+            with self._lock:
+                step = self._report.step("patches")
+            patches.add_patches(self._context.client, self._report.repository, hydrated.rows, step.spent)
+        with self._lock:
+            step = self._report.step("hydrate")
+            step.hydrated += len(hydrated.ids)
+            step.rows += sum(len(rows) for rows in hydrated.rows.tables.values())
+            self._report.rereads += hydrated.reread
+            self._report.letters += len(hydrated.letters)
+        if gone := hydrated.gone & self._known.keys():
+            self._mark_deleted(gone, hydrated.rows)
+        if self._context.progress is not None:
+            self._context.progress.advance(self._report.repository, len(entries))
+        known = self._context.known
+        self._context.hand_over(Piece(hydrated, hydrated.ids if known.is_blind else hydrated.ids & self._known.keys()))
+
+    def _look_for_deleted(self, listed: set[int] | None, rows: Rows) -> None:
+        """Mark what a whole list does not have, after asking GitHub for each: the list moves while it is read."""
+        if listed is None:
+            return
+        missing = vanished(listed, self._known)
+        if not missing:
+            return
+        step = self._report.step("reconcile")
+        stored = {row["id"]: row for row in self._context.known.rows(tables.PULL_REQUESTS, sorted(missing))}
+        ids = {row["node_id"]: number for number, row in stored.items()}
+        alive = still_there(self._context.client, list(ids), int(self._report.repository_id or 0), step.spent)
+        gone = {number for node_id, number in ids.items() if node_id not in alive}
+        self._mark_deleted(gone, rows)
+        moved = [Entry(node_id, ids[node_id], updated_at) for node_id, updated_at in alive.items()]
+        self._want(moved)
+        self._finish_chunks()
+
+    def _mark_deleted(self, gone: set[int], rows: Rows) -> None:
+        now = datetime.now(UTC)
+        stored = self._context.known.rows(tables.PULL_REQUESTS, sorted(gone))
+        deleted = [row | {"deleted_at": now} for row in stored if row["deleted_at"] is None]
+        rows[tables.PULL_REQUESTS].extend(deleted)
+        with self._lock:
+            self._report.step("reconcile").deleted += len(deleted)
+
+    def _watermark(self, page: ListPage, watermark: str | None) -> str | None:
+        """The newest update at the time the list began; a range of dates with an end moves nothing."""
+        if self._options.until is not None or not page.newest:
+            return watermark
+        newest = page.newest[0].updated_at
+        return max(newest, watermark) if watermark else newest

@@ -1,0 +1,182 @@
+"""Killed at any moment, and run again: the tables end as if it had never happened."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from psycopg2.extensions import connection as Postgres  # noqa: N812
+
+from tests.databases import database
+from tests.github_api import GitHubDouble, Limits, Organisation, sample
+from tests.github_api.model import PullRequest
+from tests.ingestion import killable
+from tests.ingestion.conftest import SMALL, TOKEN, at, run
+from tests.ingestion.warehouse_copy import Contents, contents, differences, query
+from warehouse.postgres import connect
+from warehouse.settings import Settings
+
+READS = ("Hydrate", "HydrateWhole", "Follow", "Details")
+KILLS = 7
+Change = Callable[[GitHubDouble, int], None]
+
+
+def write_nothing(api: GitHubDouble, number: int) -> None:
+    """Leaves GitHub as it is."""
+
+
+def write_a_little(api: GitHubDouble, number: int) -> None:
+    """Changes twelve pull requests, and deletes one that nothing else ever touches."""
+    rows = [row for repository in api.organisation.repositories() for row in repository.pull_requests.values()]
+    rows.sort(key=lambda row: row.id)
+    ordinary = [row for row in rows if len(row.commits) < 20 and len(row.comments) < 90]
+    kept, doomed = ordinary[KILLS:], ordinary[0]
+    for row in random.Random(number).sample(kept, 12):
+        _change(api, row, number)
+    api.mutate.delete(doomed)
+
+
+def _change(api: GitHubDouble, row: PullRequest, number: int) -> None:
+    if row.id.endswith(("A", "B", "C", "D", "E")):
+        api.mutate.force_push(row, [f"Round {number}"], row.author)
+    else:
+        api.mutate.comment(row, row.author, f"Round {number}")
+
+
+def triggers(rng: random.Random, api: GitHubDouble, watcher: Postgres) -> Iterator[killable.Trigger]:
+    """Yields moments to kill a run at: while it lists, while it hydrates, and mostly while it loads."""
+    while True:
+        yield rng.choices(
+            [
+                killable.after_requests(api, ("List",), rng.choice((1, 2))),
+                killable.after_requests(api, READS, rng.randrange(1, 10)),
+                killable.after_writes(watcher, rng.randrange(1, 60)),
+            ],
+            weights=[1, 2, 4],
+        )[0]
+
+
+# a run from nothing has less to do after every kill, and at last ends before the next
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("change", "at_least"),
+    [
+        pytest.param(write_nothing, 3, id="from nothing"),
+        pytest.param(write_a_little, 5, id="with changes between"),
+    ],
+)
+def test_killed_again_and_again_ends_as_if_never(
+    home: Path,
+    settings: Settings,
+    loaded_template: str,
+    seed: int,
+    change: Change,
+    at_least: int,
+) -> None:
+    template = "template1" if change is write_nothing else loaded_template
+    expected = undisturbed(home, template, change)
+    with (
+        GitHubDouble(sample.build(pull_requests=SMALL), limits=Limits(points=100_000, latency=0.01)) as api,
+        database(home, f"killed_{seed}", template=template) as killed,
+        closing(connect(killed, autocommit=True)) as watcher,
+    ):
+        moments = triggers(random.Random(seed), api, watcher)
+        kills = 0
+        for number in range(KILLS):
+            change(api, number)
+            kills += killable.kill_when(killable.start(killed, api, TOKEN), next(moments))
+            killable.wait_for_the_end_of_sessions(watcher)
+        assert kills >= at_least
+        outcome = run(at(killed, api), reconcile=True)
+        assert outcome.is_complete
+        assert differences(expected, contents(killed)) == {}
+        # and there is nothing more to do
+        assert run(at(killed, api), reconcile=True).pull_requests == 0
+        ledger = query(killed, "select status, count(distinct run_id) from raw_github.sync_runs group by 1")
+        assert dict(ledger).get("running", 0) == 0
+
+
+def undisturbed(home: Path, template: str, change: Change) -> Contents:
+    """Returns what the tables hold after the same changes, loaded without a kill."""
+    with (
+        GitHubDouble(sample.build(pull_requests=SMALL)) as api,
+        database(home, "undisturbed", template=template) as whole,
+    ):
+        for number in range(KILLS):
+            change(api, number)
+        assert run(at(whole, api), reconcile=True).is_complete
+        return contents(whole)
+
+
+def test_killed_run_repeats_at_most_a_package(home: Path, settings: Settings) -> None:
+    with (
+        GitHubDouble(sample.build(pull_requests=SMALL), limits=Limits(latency=0.01)) as api,
+        closing(connect(settings, autocommit=True)) as watcher,
+    ):
+        total = sum(len(repository.pull_requests) for repository in api.organisation.repositories())
+        process = killable.start(settings, api, TOKEN)
+
+        def half_is_loaded() -> bool:
+            with watcher.cursor() as cursor:
+                cursor.execute("select to_regclass('raw_github._dlt_loads') is not null")
+                if cursor.fetchone() != (True,):
+                    return False
+                cursor.execute("select count(*) from raw_github._dlt_loads where schema_name = 'github'")
+                row = cursor.fetchone()
+                return row is not None and row[0] >= 4
+
+        assert killable.kill_when(process, half_is_loaded)
+        killable.wait_for_the_end_of_sessions(watcher)
+        outcome = run(at(settings, api))
+        assert outcome.is_complete
+        assert outcome.pull_requests <= total - 3 * killable.PACKAGE
+
+
+def test_interrupt_finishes_the_package_in_hand_and_says_so(settings: Settings, organisation: Organisation) -> None:
+    with GitHubDouble(organisation, limits=Limits(latency=0.4)) as api:
+        command = [
+            sys.executable,
+            "-m",
+            "ingestion",
+            "github",
+            "--org",
+            sample.LOGIN,
+            "--workers",
+            "1",
+            "--batch-size",
+            "1",
+        ]
+        process = subprocess.Popen(
+            command, env=at_command_line(settings, api), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        deadline = time.monotonic() + killable.PATIENCE_SECONDS
+        while sum(request.operation in READS for request in api.log) < 6 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        interrupted = time.monotonic()
+        _, errors = process.communicate(timeout=60)
+        assert time.monotonic() - interrupted < 20
+        assert process.returncode == 130
+        assert "Run the same command again" in errors
+        assert "Traceback" not in errors
+        api.limits.latency = 0
+        assert run(at(settings, api)).is_complete
+    statuses = query(settings, "select distinct status from raw_github.sync_runs where status <> 'done'")
+    assert statuses == [("stopped",)]
+
+
+def at_command_line(settings: Settings, api: GitHubDouble, token: str = TOKEN) -> dict[str, str]:
+    """Returns the environment that points a command at the double and at a database of the embedded server."""
+    return os.environ | {
+        "PLIMSOLL_HOME": str(settings.home),
+        "DATABASE_URL": settings.database.url,
+        "GITHUB_API_URL": api.url,
+        "GITHUB_GRAPHQL_URL": api.graphql_url,
+        "GITHUB_TOKEN": token,
+    }
