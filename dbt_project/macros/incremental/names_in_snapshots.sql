@@ -10,8 +10,8 @@
         accounts.username as current_username,
         repositories.repo_name as current_repo_name
     from {{ this }} as snapshots
-    inner join {{ ref('int_accounts_resolved') }} accounts
+    inner join (select * from {{ ref('int_accounts_resolved') }}) as accounts
         on snapshots.account_id = accounts.account_id
-    inner join {{ ref('int_repositories_named') }} repositories
+    inner join (select * from {{ ref('int_repositories_named') }}) as repositories
         on snapshots.repo_id = repositories.repo_id
 {%- endmacro %}
