@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.raw_bulk import Scale, load
-from tests.dbt.project import Project
+from tests.dbt.project import Databases, Project
 from tests.dbt.raw_github import RawGithub
-from warehouse.postgres import connect
-from warehouse.settings import load_settings
 
 HERE = Path(__file__).parent
 AS_OF_DATE = "2026-11-19"
@@ -27,22 +25,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def target_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where dbt keeps its parsed project."""
-    return tmp_path_factory.mktemp("dbt-target")
-
-
-def make_project(home: Path, database: str, target_path: Path) -> Project:
-    """A project over a new, empty database."""
-    with closing(connect(load_settings(PLIMSOLL_HOME=home, pgdatabase="postgres"), autocommit=True)) as administrator:
-        administrator.cursor().execute(f'create database "{database}"')
-    return Project(home, database, target_path)
+def databases(home: Path) -> Databases:
+    """The databases of the session's server."""
+    return Databases(home)
 
 
 @pytest.fixture(scope="session")
-def sample(home: Path, target_path: Path) -> Project:
+def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where dbt keeps its parsed projects."""
+    return tmp_path_factory.mktemp("dbt-targets")
+
+
+@pytest.fixture(scope="session")
+def sample(databases: Databases, targets: Path) -> Project:
     """A project built with all its tests over made-up pull requests; for reading only."""
-    project = make_project(home, "sample", target_path)
+    databases.create("sample")
+    project = Project(databases, "sample", targets)
     with closing(project.connect()) as connection, connection:
         load(connection, SAMPLE)
     project.dbt("build", vars=VARS).check()
@@ -57,9 +55,10 @@ def scratch(sample: Project, request: pytest.FixtureRequest) -> Iterator[Project
 
 
 @pytest.fixture(scope="session")
-def empty(home: Path, target_path: Path) -> Project:
+def empty(databases: Databases, targets: Path) -> Project:
     """A project built and tested over raw tables that hold one repository and nothing else; for copying only."""
-    project = make_project(home, "empty", target_path)
+    databases.create("empty")
+    project = Project(databases, "empty", targets)
     with closing(project.connect()) as connection:
         RawGithub(connection).reset()
     project.dbt("build", "--exclude-resource-type", "unit_test", vars=VARS).check()

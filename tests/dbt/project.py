@@ -1,18 +1,19 @@
 """dbt and its database, as the tests use them."""
 
-import os
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from dbt.cli.main import dbtRunner
-from psycopg2 import extensions, extras
+from psycopg2 import extensions, extras, sql
 
 from warehouse.postgres import connect
-from warehouse.settings import ROOT, load_settings
+from warehouse.settings import ROOT, Settings, load_settings
 
 PROJECT = ROOT / "dbt_project"
 # all that holds rows: in a copy of a built database the views and the day spine are there already
@@ -48,25 +49,85 @@ class Outcome:
         return self
 
 
-class Project:
-    """The dbt project over one database of the embedded server.
+class Databases:
+    """The databases of one server, of which the one in use is always called `warehouse`.
+
+    dbt reads its whole project again when the profile's database has another name than last time, which takes longer
+    than most builds of a test. So a database takes the name while it is used, and gives it back for the next.
 
     Args:
         home: the data folder of the embedded server.
-        database: the database's name.
-        target_path: where dbt keeps its parsed project; shared between tests, since parsing is the slow part.
     """
 
-    def __init__(self, home: Path, database: str, target_path: Path) -> None:
+    IN_USE = "warehouse"
+
+    def __init__(self, home: Path) -> None:
         self.home = home
-        self.database = database
-        self.target_path = target_path
+        self.current = ""
 
-    def connect(self, dbname: str = "") -> extensions.connection:
+    def settings(self, dbname: str) -> Settings:
+        """The settings under which everything uses one database."""
+        return load_settings(PLIMSOLL_HOME=self.home, pgdatabase=dbname)
+
+    def use(self, name: str) -> None:
+        """Let one database be the warehouse."""
+        if name == self.current:
+            return
+        if self.current:
+            self._administer("alter database {} rename to {}", self.IN_USE, self.current)
+        self._administer("alter database {} rename to {}", name, self.IN_USE)
+        self.current = name
+
+    def create(self, name: str, template: str = "template1") -> None:
+        """Make a database, empty or a copy of another one."""
+        template = self.IN_USE if template == self.current else template
+        # file copy clones a small database faster than the default, which writes every page to the log
+        self._administer("create database {} template {} strategy file_copy", name, template)
+
+    def drop(self, name: str) -> None:
+        """Drop a database."""
+        if name == self.current:
+            name, self.current = self.IN_USE, ""
+        self._administer("drop database {} with (force)", name)
+
+    def _administer(self, statement: str, *names: str) -> None:
+        administrator = connect(self.settings("postgres"), autocommit=True)
+        with closing(administrator), administrator.cursor() as cursor:
+            cursor.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = any(%s)", (list(names),)
+            )
+            cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+class Project:
+    """The dbt project over one database.
+
+    Args:
+        databases: where the database is.
+        name: its name.
+        targets: the folder for dbt's parsed projects.
+    """
+
+    def __init__(self, databases: Databases, name: str, targets: Path) -> None:
+        self.databases = databases
+        self.name = name
+        self.targets = targets
+
+    @property
+    def settings(self) -> Settings:
+        """The settings under which everything uses this database."""
+        self.databases.use(self.name)
+        return self.databases.settings(Databases.IN_USE)
+
+    def connect(self) -> extensions.connection:
         """A new connection to the database."""
-        return connect(load_settings(PLIMSOLL_HOME=self.home, pgdatabase=dbname or self.database))
+        return connect(self.settings)
 
-    def dbt(self, *arguments: str, vars: Mapping[str, Any] | None = None, project: Path = PROJECT) -> Outcome:
+    def target(self, vars: Mapping[str, Any], project: Path = PROJECT) -> Path:
+        """The folder of what dbt parsed and compiled: one for each set of vars, since other vars mean parsing anew."""
+        return self.targets / f"{zlib.crc32(repr((project, sorted(vars.items()))).encode()):08x}"
+
+    def dbt(self, *arguments: str, vars: Mapping[str, Any], project: Path = PROJECT) -> Outcome:
         """Run one dbt command in this process.
 
         Args:
@@ -74,11 +135,14 @@ class Project:
             vars: dbt vars.
             project: the project's folder; a changed copy, for tests that change models or seeds.
         """
-        command = [*arguments, "--project-dir", str(project), "--profiles-dir", str(ROOT), "--quiet", "--no-use-colors"]
-        command += ["--target-path", str(self.target_path), "--log-path", str(self.target_path / "logs")]
-        if vars:
-            command += ["--vars", yaml.safe_dump(dict(vars))]
-        with self._environment():
+        target = self.target(vars, project)
+        command = [
+            *arguments, "--project-dir", str(project), "--profiles-dir", str(ROOT), "--quiet", "--no-use-colors",
+            "--target-path", str(target), "--log-path", str(target / "logs"), "--vars", yaml.safe_dump(dict(vars)),
+        ]  # fmt: skip
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.settings.database.environment().items():
+                patch.setenv(name, value)
             result = dbtRunner().invoke(command)
         results = getattr(result.result, "results", None) or []
         return Outcome(
@@ -109,30 +173,8 @@ class Project:
     @contextmanager
     def copy(self, name: str) -> Iterator["Project"]:
         """A copy of this database with all its rows, dropped afterwards."""
-        administrator = self.connect("postgres")
-        administrator.autocommit = True
-        cursor = administrator.cursor()
-        cursor.execute(f'drop database if exists "{name}" with (force)')
-        # file copy clones a small database faster than the default, which writes every page to the log
-        cursor.execute(f'create database "{name}" template "{self.database}" strategy file_copy')
+        self.databases.create(name, template=self.name)
         try:
-            yield Project(self.home, name, self.target_path)
+            yield Project(self.databases, name, self.targets)
         finally:
-            cursor.execute(f'drop database if exists "{name}" with (force)')
-            administrator.close()
-
-    @contextmanager
-    def _environment(self) -> Iterator[None]:
-        """The variables that profiles.yml reads, for the length of one command."""
-        values = {"PLIMSOLL_HOME": str(self.home), "PGDATABASE": self.database}
-        values["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
-        before = {name: os.environ.get(name) for name in values}
-        os.environ.update(values)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
+            self.databases.drop(name)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,8 +87,9 @@ def answers(harbour: Project) -> dict[str, list[dict[str, Any]]]:
 
 def compiled(project: Project, **variables: str) -> dict[str, str]:
     """The plain SQL of every analysis."""
-    project.dbt("compile", "--select", "resource_type:analysis", vars={**VARS, **variables}).check()
-    folder: Path = project.target_path / "compiled" / "plimsoll" / "analyses"
+    variables = {**VARS, **variables}
+    project.dbt("compile", "--select", "resource_type:analysis", vars=variables).check()
+    folder = project.target(variables) / "compiled" / "plimsoll" / "analyses"
     return {name: (folder / f"{name}.sql").read_text() for name in ANALYSES}
 
 

@@ -95,7 +95,6 @@ def test_incremental_builds_equal_full_refreshes(empty: Project, tmp_path: Path,
     rules = Rules(seed, tmp_path / "project")
     history = History(seed)
     with empty.copy(f"incremental_{seed}") as project:
-        project.target_path = tmp_path / "target"
         with closing(project.connect()) as connection:
             history.begin(RawGithub(connection))
         before = build(project, rules)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.dbt.conftest import VARS
 from tests.dbt.project import PROJECT, Project
-from warehouse.settings import ROOT, load_settings
+from warehouse.settings import ROOT
 
 MF = Path(sys.executable).with_name("mf")
 
@@ -19,19 +20,19 @@ class MetricFlow:
     """The `mf` command over one warehouse.
 
     Args:
-        project: the dbt project, parsed.
+        project: the dbt project.
         folder: `mf` wants a project folder with the parsed project in `target`; this becomes one.
     """
 
     def __init__(self, project: Project, folder: Path) -> None:
         self.folder = folder
         shutil.copy(PROJECT / "dbt_project.yml", folder)
+        project.dbt("parse", vars=VARS)
         (folder / "target").mkdir()
-        shutil.copy(project.target_path / "semantic_manifest.json", folder / "target")
-        database = load_settings(PLIMSOLL_HOME=project.home, pgdatabase=project.database).database
+        shutil.copy(project.target(VARS) / "semantic_manifest.json", folder / "target")
         self.environment = {
             **os.environ,
-            **database.environment(),
+            **project.settings.database.environment(),
             "DBT_PROFILES_DIR": str(ROOT),
             "DBT_PROJECT_DIR": str(folder),
             # mf asks the package index for a newer version of itself; nobody answers here
