@@ -2,6 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='append',
+        unique_key='file_path',
         indexes=[{'columns': ['file_path'], 'type': 'hash'}],
         post_hook="analyze {{ this }}",
     )

@@ -2,6 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_pull_requests',
+        unique_key='pr_id',
         indexes=[{'columns': ['pr_id'], 'unique': true}],
     )
 }}

@@ -2,6 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_author_days',
+        unique_key=['username', 'repo_name', 'day'],
         indexes=[
             {'columns': ['id'], 'unique': true},
             {'columns': ['username', 'repo_name', 'day'], 'unique': true},

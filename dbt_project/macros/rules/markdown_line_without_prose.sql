@@ -1,10 +1,3 @@
-{% macro markdown_markup() %}
-    {#- what shows no words of its own: badges, images and tags -#}
-    {%- set target = '(?:[(][^)\\n]*[)]|\\[[^]\\n]*\\])' -%}
-    {{- '\\[!\\[[^]\\n]*\\]' ~ target ~ '?\\]' ~ target ~ '?|!\\[[^]\\n]*\\]' ~ target ~ '|</?[a-zA-Z][^>\\n]*>' -}}
-{% endmacro %}
-
-
 {% macro markdown_line_without_prose() %}
     {#- a heading, quote, table row, check box, rule, bold line alone, link definition, or nothing but markup -#}
     {{- '[ \\t]*(?:#{1,6}(?:[ \\t][^\\n]*)?|>[^\\n]*|[|][^\\n]*|(?:[-*+]|[0-9]+[.)])[ \\t]+\\[[ xX]\\][^\\n]*'
