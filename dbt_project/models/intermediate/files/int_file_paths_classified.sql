@@ -4,7 +4,6 @@
         incremental_strategy='append',
         unique_key='file_path',
         indexes=[{'columns': ['file_path'], 'type': 'hash'}],
-        post_hook="analyze {{ this }}",
     )
 }}
 

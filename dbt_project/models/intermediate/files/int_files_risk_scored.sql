@@ -4,7 +4,6 @@
         incremental_strategy='replace_pull_requests',
         unique_key=['pr_id', 'file_path'],
         indexes=[{'columns': ['pr_id']}],
-        post_hook="analyze {{ this }}",
     )
 }}
 

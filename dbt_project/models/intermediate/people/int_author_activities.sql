@@ -4,7 +4,6 @@
         incremental_strategy='replace_pull_requests',
         unique_key=['pr_id', 'username', 'repo_name', 'day'],
         indexes=[{'columns': ['pr_id']}, {'columns': ['changed_at']}, {'columns': ['day']}],
-        post_hook="analyze {{ this }}",
     )
 }}
 
