@@ -1,21 +1,19 @@
 {# every measure of a window is the sum of its days, and a window without a day, or days without their window, is an error.
-   Only the newest snapshot can be held against today's days: earlier ones show what was known when they were built #}
+   Only the snapshots of this build can be held against today's days: others show what was known when they were built #}
 with
-
-windows as (
-
-    select * from {{ ref('author_metrics_window_latest') }}
-
-),
 
 ranges as (
 
-    select distinct
-        window_days,
-        start_date,
-        end_date
+    {{ windows() }}
 
-    from windows
+),
+
+windows as (
+
+    select metrics.*
+    from {{ ref('author_metrics_window') }} as metrics
+    inner join ranges
+        on metrics.window_days = ranges.window_days and metrics.end_date = ranges.end_date
 
 ),
 
@@ -25,6 +23,7 @@ days as (
         daily.username,
         daily.repo_name,
         ranges.window_days,
+        ranges.end_date,
         sum(daily.prs_submitted) as prs_submitted,
         sum(daily.prs_merged) as prs_merged,
         sum(daily.high_risk_prs) as high_risk_prs,
@@ -37,7 +36,7 @@ days as (
     from ranges
     inner join {{ ref('author_metrics_daily') }} as daily
         on daily.day between ranges.start_date and ranges.end_date
-    group by daily.username, daily.repo_name, ranges.window_days
+    group by daily.username, daily.repo_name, ranges.window_days, ranges.end_date
 
 )
 
@@ -52,6 +51,7 @@ full outer join days
         windows.username = days.username
         and windows.repo_name = days.repo_name
         and windows.window_days = days.window_days
+        and windows.end_date = days.end_date
 where
     windows.prs_submitted is distinct from days.prs_submitted
     or windows.prs_merged is distinct from days.prs_merged
