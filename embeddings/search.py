@@ -17,7 +17,7 @@ from embeddings.filters import Filters
 from embeddings.fusion import fuse
 from embeddings.lexical import LexicalIndex
 from embeddings.passages import best_passage
-from embeddings.prose import cut_bytes
+from embeddings.prose import cut_bytes, plain
 from embeddings.routes import Route
 from embeddings.store import Store, literal
 from embeddings.words import terms
@@ -32,6 +32,11 @@ DEPTH = 100
 # beyond this a query's words add nothing, and a book pasted by mistake must not be searched word by word
 QUERY_BYTES = 8_000
 EVERYTHING = Filters()
+NAME_QUERIES = {
+    "repo_name": "select repo_name from marts.repo_prs where lower(repo_name) = lower(%s) limit 1",
+    "author": "select author from marts.repo_prs where lower(author) = lower(%s) limit 1",
+    "language": "select language from marts.file_changes where lower(language) = lower(%s) limit 1",
+}
 NOT_SYNCED = "Run python -m embeddings sync"
 
 
@@ -144,9 +149,13 @@ class Searcher:
         query = cut_bytes(query.replace("\x00", " "), QUERY_BYTES).strip()
         if not query:
             raise PlimsollError("the query is empty", remedy="Say what to look for")
-        filters = with_stored_names(self._connection, filters)
         route = routes.choose(query)
         explanation = [f"route {route.name}: {route.reason}"]
+        stored = with_stored_names(self._connection, filters)
+        if stored is None:
+            explanation.append("the marts know no such repository, author or language")
+            return SearchAnswer(route.name, [], explanation)
+        filters = stored
         if route.name == "direct":
             rows_found = answer(self._connection, collection, route, filters, limit)
             if rows_found:
@@ -162,15 +171,17 @@ class Searcher:
         Raises:
             PlimsollError: it is not in the collection.
         """
-        filters = with_stored_names(self._connection, filters)
-        stored = with_stored_names(self._connection, Filters(repo_name=repo_name)).repo_name
-        id = f"{stored}#{number}"
+        known = with_stored_names(self._connection, Filters(repo_name=repo_name))
+        id = f"{known.repo_name if known else repo_name}#{number}"
+        narrowed = with_stored_names(self._connection, filters)
         name = self._collection_name(PR_INDEX)
         found = self.store.get(name, [id], ["id", "vector"])
         if not found:
             raise PlimsollError("no such pull request among the vectors", where=id, remedy=NOT_SYNCED)
-        expression = " and ".join(part for part in (filters.expression(), f"id != {literal(id)}") if part)
-        hits = self.store.search(name, found[0]["vector"], expression, limit)
+        hits: list[tuple[str, float]] = []
+        if narrowed is not None:
+            expression = " and ".join(part for part in (narrowed.expression(), f"id != {literal(id)}") if part)
+            hits = self.store.search(name, found[0]["vector"], expression, limit)
         explanation = [f"route dense: the vectors nearest to that of {id}"]
         return SearchAnswer("dense", self._results(PR_INDEX, hits, "dense", id), explanation)
 
@@ -250,20 +261,21 @@ class Searcher:
         return [_result(collection, found[id][0], score, route, found[id][1]) for id, score in hits if id in found]
 
 
-def with_stored_names(connection: PsycopgConnection, filters: Filters) -> Filters:
-    """The filters with names spelt as the marts spell them; GitHub's names are the same in any case."""
-    lookups = {
-        "repo_name": "select repo_name from marts.repo_prs where lower(repo_name) = lower(%s) limit 1",
-        "author": "select author from marts.repo_prs where lower(author) = lower(%s) limit 1",
-        "language": "select language from marts.file_changes where lower(language) = lower(%s) limit 1",
-    }
+def with_stored_names(connection: PsycopgConnection, filters: Filters) -> Filters | None:
+    """The filters with names spelt as the marts spell them, for on GitHub they are the same in any case.
+
+    Returns:
+        None if the marts know one of the names in no case: nothing can be found.
+    """
     names = {}
-    for name, query in lookups.items():
+    for name, query in NAME_QUERIES.items():
         if wanted := getattr(filters, name):
             with connection.cursor() as cursor:
-                cursor.execute(query, (wanted.replace("\x00", ""),))
+                rows.execute(cursor, query, (plain(cut_bytes(wanted, QUERY_BYTES)),))
                 row = cursor.fetchone()
-            names[name] = row[0] if row else wanted
+            if row is None:
+                return None
+            names[name] = row[0]
     return replace(filters, **names)
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from embeddings.collections import Collection, milvus_schema
+from embeddings.prose import plain
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
 
@@ -53,9 +53,9 @@ class Store:
             _refuse_if_in_use(lite_path)
             # read when it is imported; its own limit of 128 MB is held in memory several times over
             os.environ.setdefault("MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES", str(LITE_BUFFER_BYTES))
+        quieten()
         from pymilvus import MilvusClient
 
-        quieten()
         token = settings.milvus_token.get_secret_value() if settings.milvus_token else ""
         options: dict[str, Any] = {"token": token, "timeout": CONNECT_TIMEOUT_SECONDS}
         if lite_path is not None:
@@ -189,8 +189,10 @@ class Store:
 
 
 def literal(value: str) -> str:
-    """`value` as a string of Milvus' filter language, whatever is in it."""
-    return json.dumps(value, ensure_ascii=False)
+    """`value` as a string of Milvus' filter language, whatever is in it, but for control characters."""
+    # Lite knows no other escapes than these two
+    escaped = plain(value).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + " ".join(escaped.split("\n")) + '"'
 
 
 def ping(settings: Settings) -> dict[str, Any]:
@@ -208,6 +210,8 @@ def ping(settings: Settings) -> dict[str, Any]:
 
 def quieten() -> None:
     """Keep the clients' own logging, which repeats every error with a traceback, out of ours."""
+    # gRPC's core logs by itself, and reads this when it is imported
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for name in ("pymilvus", "milvus_lite", "grpc"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 

@@ -14,7 +14,7 @@ import numpy as np
 DIMENSION = 16
 
 
-class Answer(Exception):
+class FaultError(Exception):
     """An answer other than the right one.
 
     Args:
@@ -40,7 +40,7 @@ class OpenAIDouble:
     Attributes:
         embedding_requests: the texts of every request for embeddings, in order.
         chats: the user messages of every request for a chat completion, in order.
-        misbehave: called with (path, request's JSON, number of the request from 1); may raise `Answer`, or do anything.
+        misbehave: called with (path, request's JSON, number of the request from 1); may raise `FaultError`.
         judgement: what the chat model says of a description.
     """
 
@@ -129,7 +129,7 @@ class OpenAIDouble:
             def _respond(self, request: dict[str, Any]) -> None:
                 try:
                     self._send(200, double.answer(self.path, request), {})
-                except Answer as answer:
+                except FaultError as answer:
                     time.sleep(answer.delay)
                     self._send(answer.status, answer.body, answer.headers)
 

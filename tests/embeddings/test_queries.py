@@ -1,0 +1,108 @@
+"""Queries: their routes, filters, fusion and passages."""
+
+import re
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embeddings.collections import FILE_CHANGES, PR_INDEX
+from embeddings.documents import pull_request_document
+from embeddings.filters import Filters
+from embeddings.fusion import fuse
+from embeddings.passages import LONGEST, best_passage
+from embeddings.routes import choose
+from embeddings.store import literal
+from tests.embeddings.test_documents import pull_request_row
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "target"),
+    [
+        ("#123", "direct", {"number": 123}),
+        ("123", "direct", {"number": 123}),
+        ("PR 123", "direct", {"number": 123}),
+        ("acme/ship#123", "direct", {"repo_name": "acme/ship", "number": 123}),
+        ("https://github.com/acme/ship/pull/123/files", "direct", {"repo_name": "acme/ship", "number": 123}),
+        ("https://ghe.example.org/acme/ship/pull/123", "direct", {"repo_name": "acme/ship", "number": 123}),
+        ("@jane", "direct", {"author": "jane"}),
+        ("author: dependabot[bot]", "direct", {"author": "dependabot[bot]"}),
+        ("src/upload.py", "direct", {"path": "src/upload.py"}),
+        ("Makefile.am", "direct", {"path": "Makefile.am"}),
+        ("src/uploads/", "direct", {"path": "src/uploads"}),
+        ('"retry uploads"', "lexical", {}),
+        ("ClientInitKey", "lexical", {}),
+        ("retry_uploads()", "lexical", {}),
+        ("ECONNRESET", "lexical", {}),
+        ("retry", "hybrid", {}),
+        ("why do uploads fail?", "hybrid", {}),
+        ("and/or logic", "hybrid", {}),
+        ("версия 2.0", "hybrid", {}),
+        ("12345678901234567890", "lexical", {}),
+    ],
+)
+def test_route(query: str, name: str, target: dict[str, object]) -> None:
+    route = choose(query)
+    assert route.name == name
+    named = {key: getattr(route, key) for key in ("repo_name", "number", "author", "path")}
+    assert {key: value for key, value in named.items() if value is not None} == target
+
+
+@given(st.text(max_size=200))
+def test_any_query_has_a_route(query: str) -> None:
+    assert choose(query).reason
+
+
+@given(st.text())
+def test_a_literal_stays_one_literal(value: str) -> None:
+    text = literal(value)
+    assert text[0] == text[-1] == '"'
+    # every quote inside is escaped, and no escape is left open at the end
+    assert re.fullmatch(r'"(?:[^"\\\x00-\x08\n]|\\["\\])*"', text)
+
+
+def test_filters_say_the_same_to_both_legs() -> None:
+    filters = Filters("acme/ship", "jane", date(2024, 1, 1), date(2024, 1, 31), high_risk=True, feature=True)
+    assert filters.expression() == (
+        'repo_name == "acme/ship" and author == "jane" and merged_at >= 1704067200 and merged_at > 0 '
+        "and merged_at < 1706745600 and high_risk == true and is_feature == true"
+    )
+    condition = filters.condition(PR_INDEX)
+    assert condition.sql.count("%s") == len(condition.parameters) == 4
+    assert "from marts.repo_prs where high_risk and is_feature" in filters.condition(FILE_CHANGES).sql
+    assert Filters().expression() == Filters().condition(PR_INDEX).sql == ""
+
+
+def test_fusion_lets_each_leg_find_what_the_other_misses() -> None:
+    fused = fuse([("a", 10.0), ("b", 9.0), ("x", 1.0)], [("b", 0.9), ("c", 0.8), ("y", 0.1)], 1.0)
+    assert [id for id, _ in fused[:3]] == ["b", "a", "c"]
+    assert all(0 <= score <= 1 for _, score in fused)
+
+
+def test_fusion_of_one_leg_keeps_its_order() -> None:
+    ranking = [("a", 3.0), ("b", 2.0), ("c", 1.0)]
+    assert [id for id, _ in fuse(ranking, [], 0.7)] == [id for id, _ in fuse([], ranking, 0.7)] == ["a", "b", "c"]
+    assert fuse([], [], 1.0) == []
+    assert fuse([("a", 1.0)], [("a", 0.2)], 1.0) == [("a", 1.0)]
+
+
+rankings = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.floats(0, 1)), unique_by=lambda hit: hit[0])
+
+
+@given(rankings, rankings, st.floats(0.1, 2))
+def test_fusion_loses_nothing(lexical: list[tuple[str, float]], dense: list[tuple[str, float]], weight: float) -> None:
+    fused = fuse(lexical, dense, weight)
+    assert {id for id, _ in fused} == {id for id, _ in [*lexical, *dense]}
+    assert [score for _, score in fused] == sorted((score for _, score in fused), reverse=True)
+
+
+def test_passage_is_the_sentence_that_matches() -> None:
+    row = pull_request_row(title="Uploads", body="A first sentence. The nonce is never reused. A third.")
+    assert best_passage(pull_request_document(row), "nonce reuse") == "The nonce is never reused."
+    assert best_passage(pull_request_document(row), "nothing of it") == "A first sentence."
+
+
+@given(st.text(max_size=1000), st.text(max_size=50))
+def test_passage_is_short(body: str, query: str) -> None:
+    assert len(best_passage(pull_request_document(pull_request_row(body=body)), query)) <= LONGEST

@@ -1,0 +1,183 @@
+"""Search over synced marts, with the model that ships."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from psycopg2 import extensions
+
+from embeddings.collections import COLLECTIONS
+from embeddings.encoders.static import StaticEncoder
+from embeddings.filters import Filters
+from embeddings.search import Searcher
+from tests.embeddings.conftest import HashEncoder
+from tests.embeddings.marts import File, PullRequest, put, remove
+from tests.embeddings.syncing import Sidecar
+from warehouse.errors import PlimsollError
+from warehouse.settings import Settings
+
+FLEET = [
+    PullRequest(1, "Retry failed uploads", body="A dropped connection no longer loses the file.", branch="upload-retry",
+                author="jane", files=[File("src/uploads/client.py", 40)], is_feature=True),
+    PullRequest(2, "Document the release process", body="How to cut a version.", author="ken", labels=("docs",),
+                files=[File("docs/release.md", 90, "Markdown")]),
+    PullRequest(3, "Drop the users table's phone column", body="Nobody reads it. The migration is not reversible.",
+                author="jane", risk_score=9.2, high_risk=True, files=[File("db/migrations/0042_drop.sql", 5, "SQL")]),
+    PullRequest(4, "Rename ClientInitKey to KeyPackage", body="As agreed.", author="ana", is_merged=False,
+                files=[File("src/keys/package.py", 300), File("docs/keys.md", 10, "Markdown")]),
+    PullRequest(5, "Speed up the dashboard", body="Charts load lazily now.", author="dependabot[bot]",
+                repo_name="acme/web", files=[File("web/charts.ts", 120, "TypeScript")]),
+    PullRequest(6, "Повторять неудачные загрузки", body="Соединение может прерваться.", repo_name="acme/web",
+                author="oleg", files=[File("web/загрузка.ts", 12, "TypeScript")]),
+]  # fmt: skip
+
+
+@pytest.fixture
+def searcher(settings: Settings, warehouse: extensions.connection) -> Iterator[Searcher]:
+    """A search over the fleet."""
+    put(warehouse, FLEET)
+    with Sidecar.open(settings, StaticEncoder()) as sidecar:
+        for alias in COLLECTIONS:
+            sidecar.sync(alias)
+    with Searcher.open(settings) as opened:
+        yield opened
+
+
+def numbers(searcher: Searcher, query: str, **options: object) -> list[int]:
+    return [result.pr_number for result in searcher.search(query, **options).results]  # type: ignore[arg-type]
+
+
+def test_questions_find_their_pull_request_first(searcher: Searcher) -> None:
+    assert numbers(searcher, "what happens when the network breaks during an upload?")[0] == 1
+    assert numbers(searcher, "how do we publish a new version")[0] == 2
+    assert numbers(searcher, "charts are slow")[0] == 5
+    assert numbers(searcher, "загрузки")[0] == 6
+
+
+def test_each_route_answers(searcher: Searcher) -> None:
+    for query, route, first in (
+        ("#3", "direct", 3),
+        ("acme/web#5", "direct", 5),
+        ("@ana", "direct", 4),
+        ("db/migrations", "direct", 3),
+        ("charts.ts", "direct", 5),
+        ("ClientInitKey", "lexical", 4),
+        ('"release process"', "lexical", 2),
+        ("lost connection", "hybrid", 1),
+        ("zzzzqq xyzzyx", "dense", None),
+        ("@nobody-at-all", "hybrid", None),
+    ):
+        answer = searcher.search(query)
+        assert answer.route == route, query
+        assert answer.explanation[0].startswith("route")
+        assert first is None or answer.results[0].pr_number == first, query
+
+
+def test_results_say_what_the_marts_say_now(searcher: Searcher, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1, "Retry failed uploads", body="Edited since.", author="jane", risk_score=3.3)])
+    remove(warehouse, [FLEET[1]])
+    result = searcher.search("retry failed uploads").results[0]
+    assert (result.pr_number, result.risk_score, result.passage) == (1, 3.3, "Retry failed uploads")
+    assert result.url == "https://github.com/acme/ship/pull/1"
+    assert result.merged_at == FLEET[0].merged_at
+    # what has left the marts is not shown, even before the next sync
+    assert 2 not in numbers(searcher, "document the release process")
+
+
+def test_scores_fall_and_passages_match(searcher: Searcher) -> None:
+    results = searcher.search("the migration is not reversible").results
+    assert [result.score for result in results] == sorted((result.score for result in results), reverse=True)
+    assert results[0].passage == "The migration is not reversible."
+    assert {result.route for result in results} == {"hybrid"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        pytest.param(Filters(repo_name="ACME/web"), {5, 6}, id="repository in any case"),
+        pytest.param(Filters(author="Jane"), {1, 3}, id="author in any case"),
+        pytest.param(Filters(merged_since=date(2024, 1, 5)), {3, 5, 6}, id="since"),
+        pytest.param(Filters(merged_until=date(2024, 1, 4)), {1, 2}, id="until, without the open one"),
+        pytest.param(Filters(merged_since=date(2024, 1, 4), merged_until=date(2024, 1, 5)), {2, 3}, id="from to"),
+        pytest.param(Filters(high_risk=True), {3}, id="high risk"),
+        pytest.param(Filters(feature=True), {1}, id="feature"),
+        pytest.param(Filters(language="typescript"), {5, 6}, id="language"),
+        pytest.param(Filters(repo_name="acme/none"), set(), id="unknown repository"),
+        pytest.param(Filters(author='x" or "1" == "1'), set(), id="injection"),
+    ],
+)
+def test_filters_narrow_both_legs(searcher: Searcher, filters: Filters, expected: set[int]) -> None:
+    # merging is on the day after creation: number 1 on 2024-01-03
+    for query in ("retry uploads release migration key charts загрузки", "@jane", "ClientInitKey"):
+        found = set(numbers(searcher, query, filters=filters))
+        assert found <= expected
+    assert set(numbers(searcher, "retry uploads release migration key charts загрузки", filters=filters)) == expected
+
+
+def test_files_are_found_by_what_they_are(searcher: Searcher) -> None:
+    result = searcher.search("drop a column", kind="file").results[0]
+    assert (result.file_path, result.risk_score) == ("db/migrations/0042_drop.sql", 1.0)
+    assert numbers(searcher, "keys", kind="file", filters=Filters(language="markdown")) == [4, 2]
+    assert numbers(searcher, "charts", kind="file", filters=Filters(high_risk=True)) == [3]
+    folder = searcher.search("docs/", kind="file").results
+    assert {each.file_path for each in folder} == {"docs/release.md", "docs/keys.md"}
+
+
+def test_limit_is_kept(searcher: Searcher) -> None:
+    assert len(numbers(searcher, "the", limit=3)) == 3
+    assert len(numbers(searcher, "uploads and keys", limit=2)) == 2
+
+
+def test_similar_leaves_itself_out(searcher: Searcher) -> None:
+    answer = searcher.similar("ACME/ship", 1, limit=3)
+    assert 1 not in {result.pr_number for result in answer.results}
+    assert len(answer.results) == 3
+    with pytest.raises(PlimsollError, match="acme/ship#99: no such pull request"):
+        searcher.similar("acme/ship", 99)
+
+
+AWKWARD = [
+    'a "quoted" query', "it's", "'; drop table marts.repo_prs; --", '") or (1 == 1', "%s %d {x} {{y}}", "\\", '\\"',
+    "a & b | !c <-> d:*", "SELECT * FROM x", "\x00", "\ud800", "🙂", "日本語", "עברית", "a" * 100_000, "?!", "and", "/", "@", "#",
+    "https://", "$$", "`", "\n\n", "[bot]", "NEAR/3 (x)", "مرحبا", "e\u0301",
+]  # fmt: skip
+
+
+def test_no_query_crashes_or_injects(searcher: Searcher) -> None:
+    for query in AWKWARD:
+        for kind in ("pr", "file"):
+            try:
+                searcher.search(query, kind=kind)  # type: ignore[arg-type]
+            except PlimsollError as error:
+                assert "the query is empty" in str(error)
+    assert numbers(searcher, "retry failed uploads")[0] == 1
+
+
+@pytest.mark.usefixtures("warehouse")
+def test_no_text_crashes_a_filter(searcher: Searcher) -> None:
+    @given(st.text(max_size=30), st.text(max_size=30))
+    @hypothesis_settings(
+        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    )
+    def no_crash(query: str, name: str) -> None:
+        if query.replace("\x00", " ").strip():
+            found = searcher.search(query, filters=Filters(author=name, language=name)).results
+            assert not found or not name
+
+    no_crash()
+
+
+def test_search_before_the_first_sync_says_so(settings: Settings) -> None:
+    with Searcher.open(settings) as opened, pytest.raises(PlimsollError, match="python -m embeddings sync"):
+        opened.search("anything")
+
+
+def test_a_collection_of_another_model_is_not_searched(settings: Settings, warehouse: extensions.connection) -> None:
+    put(warehouse, FLEET)
+    with Sidecar.open(settings, HashEncoder()) as sidecar:
+        sidecar.sync()
+    with Searcher.open(settings) as opened, pytest.raises(PlimsollError, match="was not embedded with wordllama"):
+        opened.search("anything at all")
