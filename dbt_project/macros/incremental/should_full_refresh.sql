@@ -2,11 +2,9 @@
     {#- dbt's own question, asked by is_incremental() and by the materialization. Beside --full-refresh, a table is built
         anew when a seed or var it depends on has changed, when a table it reads was built anew since, or when nothing
         tells how it was built. The tables of snapshots say full_refresh: false, since nothing could bring history back -#}
-    {%- if config.get('full_refresh') is false or model.config.materialized != 'incremental' -%}
-        {%- do return(false) -%}
-    {%- endif -%}
-    {%- if flags.FULL_REFRESH or config.get('full_refresh') or not execute -%}
-        {%- do return(flags.FULL_REFRESH or config.get('full_refresh', false)) -%}
+    {%- set asked_for = flags.FULL_REFRESH if config.get('full_refresh') is none else config.get('full_refresh') -%}
+    {%- if asked_for or config.get('full_refresh') is false or model.config.materialized != 'incremental' or not execute -%}
+        {%- do return(asked_for) -%}
     {%- endif -%}
     {%- set parents = ["''"] -%}
     {%- for node_id in upstream_nodes() if node_id.startswith('model.') -%}

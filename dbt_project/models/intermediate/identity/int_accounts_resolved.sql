@@ -87,20 +87,33 @@ named as (
 
 ),
 
-{# an alias gives all that its account did to another one #}
+{# a bot has one name and as many accounts as there are APIs #}
+names as (
+
+    select
+        {{ lower_ascii('own_username') }} as username_key,
+        min(own_username) as username,
+        bool_or(is_bot) as is_bot
+
+    from named
+    where not is_ghost
+    group by {{ lower_ascii('own_username') }}
+
+),
+
+{# an alias gives all that its account did to another one, known or not #}
 redirected as (
 
     select
         named.*,
-        coalesce(canonical.own_username, author_aliases.username, named.own_username) as username,
-        coalesce(canonical.is_bot, named.is_bot) as author_is_bot
+        coalesce(names.username, author_aliases.username, named.own_username) as username,
+        coalesce(names.is_bot, named.is_bot) as author_is_bot
 
     from named
     left join author_aliases
         on {{ lower_ascii('named.own_username') }} = {{ lower_ascii('author_aliases.alias') }}
-    left join named as canonical
-        on {{ lower_ascii('author_aliases.username') }} = {{ lower_ascii('canonical.own_username') }}
-        and not canonical.is_ghost
+    left join names
+        on {{ lower_ascii('author_aliases.username') }} = names.username_key
 
 ),
 

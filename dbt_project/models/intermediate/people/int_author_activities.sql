@@ -22,7 +22,7 @@ with
 pull_requests as (
 
     select * from {{ ref('int_pull_requests_tracked') }}
-    where not is_deleted and {{ only_changed() }}
+    where {{ only_changed() }}
 
 ),
 
@@ -174,20 +174,25 @@ all_happenings as (
 
 ),
 
+{# of a deleted pull request the days are kept, so that the snapshots that counted it are found, and nothing that was done #}
 final as (
 
     select
-        pr_id,
-        username,
-        repo_name,
-        day,
+        all_happenings.pr_id,
+        all_happenings.username,
+        all_happenings.repo_name,
+        all_happenings.day,
         {% for measure in measures -%}
-        cast(sum({{ measure }}) as integer) as {{ measure }},
+        cast(
+            coalesce(sum(all_happenings.{{ measure }}) filter (where not pull_requests.is_deleted), 0) as integer
+        ) as {{ measure }},
         {% endfor -%}
         {{ current_time() }} as changed_at
 
     from all_happenings
-    group by pr_id, username, repo_name, day
+    inner join pull_requests
+        on all_happenings.pr_id = pull_requests.pr_id
+    group by all_happenings.pr_id, all_happenings.username, all_happenings.repo_name, all_happenings.day
 
 )
 

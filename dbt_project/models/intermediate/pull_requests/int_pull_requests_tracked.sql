@@ -9,7 +9,6 @@
             {'columns': ['created_at']},
             {'columns': ['merged_at']},
         ],
-        post_hook="analyze {{ this }}",
     )
 }}
 
@@ -161,10 +160,28 @@ final as (
     union all
 
     select
-        {% for column in adapter.get_columns_in_relation(this) -%}
-        {{ {'is_deleted': 'true', 'changed_at': current_time()}.get(column.name, column.name) }} as {{ column.name }}
-        {{- ',' if not loop.last }}
-        {% endfor %}
+        pr_id,
+        repo_id,
+        repo_name,
+        pr_number,
+        author,
+        author_is_bot,
+        merged_by,
+        title,
+        state,
+        is_draft,
+        url,
+        additions,
+        deletions,
+        changed_files,
+        created_at,
+        merged_at,
+        closed_at,
+        true as is_deleted,
+        load_id,
+        enriched_at,
+        {{ current_time() }} as changed_at
+
     from vanished
     {% endif %}
 

@@ -153,7 +153,7 @@ owned as (
         count(*) as ownership_low_risk_prs
 
     from low_risk_merges
-    where 2 * lines_in_own_files >= lines_changed
+    where lines_changed > 0 and 2 * lines_in_own_files >= lines_changed
     group by username, repo_name, window_days, end_date
 
 ),
