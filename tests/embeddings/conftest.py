@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from psycopg2 import extensions
 
-from embeddings import openai_server
 from embeddings.encoders.base import Usage, Vector, unit
 from tests.databases import database
 from tests.embeddings import marts
@@ -84,8 +83,7 @@ def sidecar(settings: Settings, encoder: HashEncoder) -> Iterator[Sidecar]:
 
 
 @pytest.fixture
-def openai_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIDouble]:
-    """The server, and a client that does not sit out its pauses."""
-    monkeypatch.setattr(openai_server, "FIRST_WAIT_SECONDS", 0.002)
+def openai_double() -> Iterator[OpenAIDouble]:
+    """A server that speaks OpenAI's API."""
     with OpenAIDouble() as double:
         yield double

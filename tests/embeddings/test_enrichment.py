@@ -1,0 +1,163 @@
+"""Judgements of a chat model, from a server that misbehaves."""
+
+import json
+from typing import Any
+
+import pytest
+from psycopg2 import extensions
+
+from embeddings import enrichment
+from embeddings.enrichment import Enrichment, EnrichmentReport, price
+from embeddings.openai_server import OpenAIServer
+from tests.embeddings.marts import PullRequest, put
+from tests.embeddings.openai_double import FaultError, OpenAIDouble
+from warehouse.errors import PlimsollError
+from warehouse.settings import Settings
+
+MODEL = "gpt-5-mini"
+
+
+@pytest.fixture
+def remote(settings: Settings, openai_double: OpenAIDouble) -> Settings:
+    """Settings that point at the server."""
+    return settings.model_copy(update={"openai_base_url": openai_double.url, "max_workers": 4})
+
+
+def run(remote: Settings, warehouse: extensions.connection, **options: Any) -> EnrichmentReport:
+    warehouse.rollback()
+    server = OpenAIServer.from_settings(remote, timeout=1.0, first_wait=0.002)
+    return Enrichment(remote, warehouse, server, options.pop("model", MODEL)).run(**options)
+
+
+def rows(warehouse: extensions.connection) -> dict[int, tuple[Any, ...]]:
+    warehouse.rollback()
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            "select pr_id, summary, ai_feature, ai_feature_confidence, risk_notes, model from raw_enrichment.pull_requests"
+        )
+        found = cursor.fetchall()
+    assert len({row[0] for row in found}) == len(found)
+    return {row[0]: row[1:] for row in found}
+
+
+def test_judgements_are_written_once_for_each_text(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    pull_requests = [PullRequest(number, f"Change {number}", body="Ünïcode 🙂") for number in range(1, 5)]
+    put(warehouse, pull_requests)
+    report = run(remote, warehouse)
+    assert (report.judged, report.refused, report.failed) == (4, 0, 0)
+    assert report.cost_usd == pytest.approx(4 * (1000 * 0.25 + 100 * 2.0) / 1e6)
+    assert rows(warehouse)[pull_requests[0].id] == ("It changes Change 1.", True, 0.75, '["It may break."]', MODEL)
+    assert run(remote, warehouse).pull_requests == 0
+    assert len(openai_double.chats) == 4
+    pull_requests[2].body = "Edited."
+    put(warehouse, pull_requests)
+    assert run(remote, warehouse).judged == 1
+    assert len(rows(warehouse)) == 4
+
+
+def test_the_hash_is_what_dbt_compares(remote: Settings, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1, "Título", body=None)])
+    run(remote, warehouse)
+    with warehouse.cursor() as cursor:
+        cursor.execute(
+            "select content_sha256 = encode(sha256(convert_to(title || E'\\n\\n' || coalesce(body, ''), 'UTF8')), 'hex') "
+            "from raw_enrichment.pull_requests join staging.stg_github__pull_requests using (pr_id)"
+        )
+        assert cursor.fetchall() == [(True,)]
+
+
+def test_faults_that_pass_are_sat_out(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    faults = [FaultError(429), FaultError(500), FaultError(200, "{not json"), FaultError(200, delay=1.5)]
+
+    def misbehave(path: str, request: dict[str, Any], number: int) -> None:
+        if faults:
+            raise faults.pop()
+
+    openai_double.misbehave = misbehave
+    put(warehouse, [PullRequest(number) for number in range(1, 4)])
+    assert run(remote, warehouse).judged == 3
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        pytest.param("Sure! Here is the JSON you asked for", id="prose"),
+        pytest.param('{"summary": "x"}', id="fields missing"),
+        pytest.param(
+            json.dumps({"summary": "x", "is_feature": True, "feature_confidence": 7, "risk_notes": []}), id="7"
+        ),
+    ],
+)
+def test_an_unreadable_answer_costs_one_pull_request_only(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble, nonsense: str
+) -> None:
+    right = openai_double.judgement
+    openai_double.judgement = lambda text: nonsense if "Odd" in text else right(text)
+    put(warehouse, [PullRequest(1, "Odd one"), PullRequest(2, "Even one")])
+    report = run(remote, warehouse)
+    assert (report.judged, report.failed) == (1, 1)
+    # it is paid for nonetheless
+    assert report.input_tokens == (1 + enrichment.READABLE_ATTEMPTS) * 1000
+    openai_double.judgement = right
+    assert run(remote, warehouse).judged == 1
+
+
+def test_a_refusal_is_remembered_without_a_judgement(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    openai_double.judgement = lambda text: {"role": "assistant", "content": None, "refusal": "I will not."}
+    pull_request = PullRequest(1)
+    put(warehouse, [pull_request])
+    assert run(remote, warehouse).refused == 1
+    assert rows(warehouse)[pull_request.id] == (None, None, None, None, MODEL)
+    assert run(remote, warehouse).pull_requests == 0
+
+
+def test_what_was_paid_for_is_kept_when_the_server_fails(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrichment, "PACKAGE", 3)
+
+    def die(path: str, request: dict[str, Any], number: int) -> None:
+        if number > 4:
+            raise FaultError(401)
+
+    openai_double.misbehave = die
+    put(warehouse, [PullRequest(number) for number in range(1, 11)])
+    with pytest.raises(PlimsollError, match="HTTP 401"):
+        run(remote, warehouse)
+    assert len(rows(warehouse)) == 4
+    openai_double.misbehave = lambda path, request, number: None
+    assert run(remote, warehouse).judged == 6
+    assert len(rows(warehouse)) == 10
+
+
+def test_the_budget_is_kept(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enrichment, "PACKAGE", 2)
+    put(warehouse, [PullRequest(number) for number in range(1, 11)])
+    report = run(remote, warehouse, max_usd=0.006)
+    assert report.stopped_by_budget
+    assert 0 < report.judged < 10
+    assert report.cost_usd is not None and report.cost_usd <= 0.006
+    assert len(openai_double.chats) == report.judged
+    with pytest.raises(PlimsollError, match="the price of llama is not known"):
+        run(remote, warehouse, model="llama", max_usd=1.0)
+
+
+def test_limit_takes_the_newest_and_estimate_asks_nothing(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    pull_requests = [PullRequest(number) for number in range(1, 6)]
+    put(warehouse, pull_requests)
+    server = OpenAIServer.from_settings(remote, timeout=1.0)
+    estimate = Enrichment(remote, warehouse, server, MODEL).estimate()
+    assert (estimate.pull_requests, openai_double.chats) == (5, [])
+    assert estimate.cost_usd == price(MODEL, estimate.input_tokens, estimate.output_tokens)
+    assert run(remote, warehouse, limit=2).judged == 2
+    assert set(rows(warehouse)) == {pull_requests[4].id, pull_requests[3].id}

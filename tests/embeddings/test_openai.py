@@ -1,0 +1,178 @@
+"""OpenAI's embeddings over real HTTP, from a server that misbehaves."""
+
+import threading
+import time
+from email.utils import formatdate
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embeddings import openai_server
+from embeddings.encoders import choose, describe
+from embeddings.encoders.openai import REQUEST_TOKENS, TEXT_BYTES, OpenAIEncoder, _batches, _estimated_tokens
+from embeddings.openai_server import OpenAIServer
+from tests.embeddings.openai_double import DIMENSION, FaultError, OpenAIDouble, vector_of
+from warehouse.errors import PlimsollError
+from warehouse.settings import Settings, load_settings
+
+SECRET = "sk-very-secret-0123456789"
+
+
+@pytest.fixture
+def remote(tmp_path: Any, openai_double: OpenAIDouble) -> Settings:
+    """Settings that point at the server."""
+    return load_settings(
+        PLIMSOLL_HOME=tmp_path, openai_base_url=openai_double.url, openai_api_key=SECRET, max_workers=4
+    )
+
+
+def make(remote: Settings, timeout: float = 5.0) -> OpenAIEncoder:
+    """An encoder with little patience."""
+    server = OpenAIServer.from_settings(remote, timeout=timeout, first_wait=0.002)
+    return OpenAIEncoder(server, "text-embedding-3-small", DIMENSION, asks_for_dimension=False, workers=4)
+
+
+def assert_right(encoder: OpenAIEncoder, texts: list[str]) -> None:
+    for text, vector in zip(texts, encoder.encode(texts), strict=True):
+        expected = vector_of(text)
+        assert vector is not None
+        np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), rtol=1e-5)
+
+
+def test_vectors_come_back_in_the_order_of_the_texts(remote: Settings, openai_double: OpenAIDouble) -> None:
+    encoder = make(remote)
+    assert_right(encoder, [f"text {number}" for number in range(600)])
+    assert len(openai_double.embedding_requests) == 3
+    assert encoder.usage.tokens == 600
+    assert encoder.usage.cost_usd == pytest.approx(600 * 0.02 / 1e6)
+
+
+def fail_first(*answers: FaultError) -> Any:
+    left = list(answers)
+
+    def misbehave(path: str, request: dict[str, Any], number: int) -> None:
+        if left:
+            raise left.pop(0)
+
+    return misbehave
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([FaultError(500), FaultError(503)], id="5xx"),
+        pytest.param([FaultError(429)], id="429"),
+        pytest.param([FaultError(200, "{not json")], id="invalid JSON"),
+        pytest.param([FaultError(200, {"data": []})], id="no vectors"),
+        pytest.param([FaultError(200, {"data": [{"index": 0, "embedding": []}]})], id="empty vector"),
+        pytest.param([FaultError(200, "", {"Content-Length": "50"})], id="cut off"),
+    ],
+)
+def test_what_passes_is_sat_out(remote: Settings, openai_double: OpenAIDouble, faults: list[FaultError]) -> None:
+    openai_double.misbehave = fail_first(*faults)
+    assert_right(make(remote), ["one", "two"])
+    assert len(openai_double.embedding_requests) == len(faults) + 1
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_retry_after_is_kept_by_every_request(remote: Settings, openai_double: OpenAIDouble, as_date: bool) -> None:
+    value = formatdate(time.time() + 2, usegmt=True) if as_date else "1"
+    openai_double.misbehave = fail_first(FaultError(429, headers={"Retry-After": value}))
+    started = time.monotonic()
+    assert_right(make(remote), ["one"])
+    assert time.monotonic() - started >= 0.9
+
+
+def test_a_server_that_hangs_is_asked_again(remote: Settings, openai_double: OpenAIDouble) -> None:
+    openai_double.misbehave = fail_first(FaultError(200, delay=1.0))
+    assert_right(make(remote, timeout=0.3), ["one"])
+
+
+def test_one_bad_document_is_set_aside_alone(remote: Settings, openai_double: OpenAIDouble) -> None:
+    def refuse(path: str, request: dict[str, Any], number: int) -> None:
+        if any("bad" in text for text in request["input"]):
+            raise FaultError(400)
+
+    openai_double.misbehave = refuse
+    texts = [f"good {number}" for number in range(40)]
+    texts[17] = "bad"
+    vectors = make(remote).encode(texts)
+    assert [index for index, vector in enumerate(vectors) if vector is None] == [17]
+
+
+def test_a_text_that_is_too_long_for_the_model_is_cut(remote: Settings, openai_double: OpenAIDouble) -> None:
+    def refuse(path: str, request: dict[str, Any], number: int) -> None:
+        if any(len(text) > 2_100 for text in request["input"]):
+            raise FaultError(400, {"error": {"message": "maximum context length exceeded"}})
+
+    openai_double.misbehave = refuse
+    vectors = make(remote).encode(["short", "long " * 2_000])
+    assert all(vector is not None for vector in vectors)
+    assert max(len(text) for text in openai_double.embedding_requests[-1]) <= 2_100
+
+
+def test_a_server_that_refuses_everything_stops_the_sync(remote: Settings, openai_double: OpenAIDouble) -> None:
+    openai_double.misbehave = lambda path, request, number: (_ for _ in ()).throw(FaultError(400))
+    with pytest.raises(PlimsollError, match="refuses every text for the model text-embedding-3-small"):
+        make(remote).encode(["one", "two"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (FaultError(401), r"HTTP 401.*Check OPENAI_API_KEY"),
+        (FaultError(404, {"error": {"message": "no such model"}}), r"HTTP 404: no such model"),
+        (FaultError(429, {"error": {"code": "insufficient_quota", "message": "pay"}}), "quota is used up"),
+        (FaultError(429, headers={"Retry-After": "9999"}), "asks to wait 9999 s"),
+        (FaultError(500), "gave up after"),
+    ],
+)
+def test_what_does_not_pass_is_said_in_one_line(
+    remote: Settings, openai_double: OpenAIDouble, fault: FaultError, message: str
+) -> None:
+    openai_double.misbehave = lambda path, request, number: (_ for _ in ()).throw(fault)
+    with pytest.raises(PlimsollError, match=message) as caught:
+        make(remote).encode(["one"])
+    assert SECRET not in str(caught.value)
+
+
+def test_a_server_that_is_not_there(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_server, "ATTEMPTS", 2)
+    settings = load_settings(PLIMSOLL_HOME=tmp_path, openai_base_url="http://127.0.0.1:9/v1")
+    with pytest.raises(PlimsollError, match=r"127\.0\.0\.1:9/v1: gave up .* no connection"):
+        make(settings).encode(["one"])
+    with pytest.raises(PlimsollError, match="it does not answer"):
+        describe(settings)
+
+
+def test_requests_are_in_flight_together(remote: Settings, openai_double: OpenAIDouble) -> None:
+    together = threading.Barrier(3, timeout=5)
+    openai_double.misbehave = lambda path, request, number: together.wait() and None
+    # 3 requests of 256, 256 and 88 texts: each waits for the others
+    assert_right(make(remote), [f"text {number}" for number in range(600)])
+
+
+def test_the_dimension_is_asked_for_once(remote: Settings, openai_double: OpenAIDouble) -> None:
+    assert choose(remote).dimension == DIMENSION
+    assert choose(remote).dimension == DIMENSION
+    assert openai_double.embedded == ["dimension"]
+    assert describe(remote) == {
+        "model": "text-embedding-3-small", "kind": "server", "dimension": DIMENSION, "reachable": True,
+    }  # fmt: skip
+
+
+def test_a_shorter_vector_is_asked_for(remote: Settings, openai_double: OpenAIDouble) -> None:
+    encoder = choose(remote.model_copy(update={"embedding_dimensions": 8}))
+    vector = encoder.encode(["one"])[0]
+    assert vector is not None and len(vector) == 8
+
+
+@given(st.lists(st.integers(min_value=0, max_value=TEXT_BYTES), max_size=60))
+def test_batches_keep_the_budget_and_lose_no_text(sizes: list[int]) -> None:
+    texts = ["x" * size for size in sizes]
+    batches = list(_batches(texts))
+    assert [index for batch in batches for index in batch] == list(range(len(texts)))
+    assert all(sum(_estimated_tokens(texts[index]) for index in batch) <= REQUEST_TOKENS for batch in batches)
