@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,13 +72,15 @@ def _is_loopback(host: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory, own_environment: None) -> Iterator[Path]:
+def home(own_environment: None) -> Iterator[Path]:
     """The data folder of an embedded Postgres that runs for the session."""
-    folder = tmp_path_factory.mktemp("plimsoll")
-    settings = load_settings(PLIMSOLL_HOME=folder)
-    start(settings)
-    yield folder
-    stop(settings)
+    # not below pytest's own folder: as root the server runs as another account, and each start of pytest shuts
+    # that folder to all others
+    with tempfile.TemporaryDirectory(prefix="plimsoll-test-") as folder:
+        settings = load_settings(PLIMSOLL_HOME=folder)
+        start(settings)
+        yield settings.home
+        stop(settings)
 
 
 @pytest.fixture

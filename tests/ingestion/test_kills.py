@@ -18,12 +18,12 @@ from tests.github_api import GitHubDouble, Limits, Organisation, sample
 from tests.github_api.model import PullRequest
 from tests.ingestion import killable
 from tests.ingestion.conftest import SMALL, TOKEN, at, run
-from tests.ingestion.warehouse_copy import Contents, contents, differences, query
+from tests.ingestion.warehouse_copy import contents, differences, query
 from warehouse.postgres import connect
 from warehouse.settings import Settings
 
 READS = ("Hydrate", "HydrateWhole", "Follow", "Details")
-KILLS = 7
+MOST_ROUNDS = 18
 Change = Callable[[GitHubDouble, int], None]
 
 
@@ -36,8 +36,8 @@ def write_a_little(api: GitHubDouble, number: int) -> None:
     rows = [row for repository in api.organisation.repositories() for row in repository.pull_requests.values()]
     rows.sort(key=lambda row: row.id)
     ordinary = [row for row in rows if len(row.commits) < 20 and len(row.comments) < 90]
-    kept, doomed = ordinary[KILLS:], ordinary[0]
-    for row in random.Random(number).sample(kept, 12):
+    kept, doomed = ordinary[MOST_ROUNDS:], ordinary[0]
+    for row in random.Random(number).sample(kept, 10):
         _change(api, row, number)
     api.mutate.delete(doomed)
 
@@ -56,62 +56,45 @@ def triggers(rng: random.Random, api: GitHubDouble, watcher: Postgres) -> Iterat
             [
                 killable.after_requests(api, ("List",), rng.choice((1, 2))),
                 killable.after_requests(api, READS, rng.randrange(1, 10)),
-                killable.after_writes(watcher, rng.randrange(1, 60)),
+                killable.after_writes(watcher, rng.randrange(1, 30)),
             ],
             weights=[1, 2, 4],
         )[0]
 
 
-# a run from nothing has less to do after every kill, and at last ends before the next
-@pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize(
-    ("change", "at_least"),
+    ("change", "seed", "kills"),
     [
-        pytest.param(write_nothing, 3, id="from nothing"),
-        pytest.param(write_a_little, 5, id="with changes between"),
+        pytest.param(write_nothing, 1, 10, id="from nothing"),
+        pytest.param(write_a_little, 2, 12, id="with changes between"),
     ],
 )
 def test_killed_again_and_again_ends_as_if_never(
-    home: Path,
-    settings: Settings,
-    loaded_template: str,
-    seed: int,
-    change: Change,
-    at_least: int,
+    home: Path, loaded_template: str, change: Change, seed: int, kills: int
 ) -> None:
     template = "template1" if change is write_nothing else loaded_template
-    expected = undisturbed(home, template, change)
     with (
         GitHubDouble(sample.build(pull_requests=SMALL), limits=Limits(points=100_000, latency=0.01)) as api,
-        database(home, f"killed_{seed}", template=template) as killed,
+        database(home, "killed", template=template) as killed,
+        database(home, "undisturbed", template=template) as undisturbed,
         closing(connect(killed, autocommit=True)) as watcher,
     ):
         moments = triggers(random.Random(seed), api, watcher)
-        kills = 0
-        for number in range(KILLS):
+        killed_so_far = 0
+        for number in range(MOST_ROUNDS):
             change(api, number)
-            kills += killable.kill_when(killable.start(killed, api, TOKEN), next(moments))
+            # a run that has little left to do may end before its moment comes
+            killed_so_far += killable.kill_when(killable.start(killed, api, TOKEN), next(moments))
             killable.wait_for_the_end_of_sessions(watcher)
-        assert kills >= at_least
-        outcome = run(at(killed, api), reconcile=True)
-        assert outcome.is_complete
-        assert differences(expected, contents(killed)) == {}
+            if killed_so_far == kills:
+                break
+        assert killed_so_far == kills
+        assert run(at(killed, api), reconcile=True).is_complete
+        assert run(at(undisturbed, api), reconcile=True).is_complete
+        assert differences(contents(undisturbed), contents(killed)) == {}
         # and there is nothing more to do
         assert run(at(killed, api), reconcile=True).pull_requests == 0
-        ledger = query(killed, "select status, count(distinct run_id) from raw_github.sync_runs group by 1")
-        assert dict(ledger).get("running", 0) == 0
-
-
-def undisturbed(home: Path, template: str, change: Change) -> Contents:
-    """Returns what the tables hold after the same changes, loaded without a kill."""
-    with (
-        GitHubDouble(sample.build(pull_requests=SMALL)) as api,
-        database(home, "undisturbed", template=template) as whole,
-    ):
-        for number in range(KILLS):
-            change(api, number)
-        assert run(at(whole, api), reconcile=True).is_complete
-        return contents(whole)
+        assert query(killed, "select * from raw_github.sync_runs where status = 'running'") == []
 
 
 def test_killed_run_repeats_at_most_a_package(home: Path, settings: Settings) -> None:
@@ -129,13 +112,13 @@ def test_killed_run_repeats_at_most_a_package(home: Path, settings: Settings) ->
                     return False
                 cursor.execute("select count(*) from raw_github._dlt_loads where schema_name = 'github'")
                 row = cursor.fetchone()
-                return row is not None and row[0] >= 4
+                return row is not None and row[0] >= 3
 
         assert killable.kill_when(process, half_is_loaded)
         killable.wait_for_the_end_of_sessions(watcher)
         outcome = run(at(settings, api))
         assert outcome.is_complete
-        assert outcome.pull_requests <= total - 3 * killable.PACKAGE
+        assert outcome.pull_requests <= total - 2 * killable.PACKAGE
 
 
 def test_interrupt_finishes_the_package_in_hand_and_says_so(settings: Settings, organisation: Organisation) -> None:
