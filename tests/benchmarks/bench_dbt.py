@@ -85,13 +85,14 @@ class Bench:
                 if not keep:
                     cursor.execute(f"drop database {self.database} with (force)")
 
-    def dbt(self, *arguments: str) -> float:
-        """Run one dbt command; return its wall-clock seconds."""
+    def dbt(self, *arguments: str, repository: str = "") -> float:
+        """Run one dbt command, its analyses about one repository if one is named; return its wall-clock seconds."""
+        variables = {"as_of_date": f"{raw_bulk.UNTIL:%Y-%m-%d}"} | ({"repo_name": repository} if repository else {})
         command = [
             sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", *arguments,
             "--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(ROOT),
             "--target-path", str(self.target), "--log-path", str(self.target),
-            "--vars", json.dumps({"as_of_date": f"{raw_bulk.UNTIL:%Y-%m-%d}"}),
+            "--vars", json.dumps(variables),
         ]  # fmt: skip
         environment = {**os.environ, **self.settings.database.environment(), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
         started = time.perf_counter()
@@ -127,9 +128,9 @@ class Bench:
         times = {result["unique_id"].split(".", 2)[2]: result["execution_time"] for result in results}
         return dict(sorted(times.items(), key=lambda item: -item[1])[:10])
 
-    def queries(self) -> dict[str, float]:
+    def queries(self, repository: str = "") -> dict[str, float]:
         """Milliseconds of each analysis, warm: the median of a few runs after one that is not counted."""
-        self.dbt("compile", "--select", "resource_type:analysis")
+        self.dbt("compile", "--select", "resource_type:analysis", repository=repository)
         answers = {}
         with closing(connect(self.settings)) as connection, connection.cursor() as cursor:
             for path in sorted((self.target / "compiled" / "plimsoll" / "analyses").glob("*.sql")):
@@ -142,6 +143,13 @@ class Bench:
                     times.append(1000 * (time.perf_counter() - started))
                 answers[path.stem] = statistics.median(times[1:])
         return answers
+
+    def busiest_repository(self) -> str:
+        """The repository with the most pull requests."""
+        with closing(connect(self.settings)) as connection, connection.cursor() as cursor:
+            cursor.execute("select repo_name from marts.repo_prs group by 1 order by count(*) desc, 1 limit 1")
+            [name] = cursor.fetchone()
+        return str(name)
 
 
 def measure(pull_requests: int, folder: Path, *, keep: bool) -> tuple[list[Figure], dict[str, dict[str, float]]]:
@@ -157,7 +165,9 @@ def measure(pull_requests: int, folder: Path, *, keep: bool) -> tuple[list[Figur
         details["incremental build, seconds"] = bench.slowest_models()
         tests = bench.data_tests()
         details["data tests, seconds"] = bench.slowest_models()
-        queries = details["queries, milliseconds"] = bench.queries()
+        details["queries over all repositories, milliseconds"] = bench.queries()
+        # what a team asks is about its repository; the busiest one is the hardest
+        queries = details["queries, milliseconds"] = bench.queries(bench.busiest_repository())
         parse = bench.parse()
     figures = [
         Figure("full build without tests", full, "s", 240),
