@@ -38,11 +38,14 @@ FAULTS = {
 }
 
 # generic test to its arguments over the rows below, of which at least one is bad
-BAD_ROWS = "select * from (values (1, 'a', 5), (1, 'a', 11), (2, 'b', -1)) as bad (id, name, points)"
+BAD_ROWS = (
+    "select * from (values (1, 'a', 5, 'b'), (1, 'a', 11, 'c'), (2, 'b', -1, 'd')) as bad (id, name, points, alias)"
+)
 GENERIC_TESTS = {
     "unique_together": ({"columns": ["id", "name"]}, None, 1),
     "row_satisfies": ({"expression": "points <= 10"}, None, 1),
     "in_range": ({"at_least": 0, "at_most": 10}, "points", 2),
+    "not_an_alias": ({}, "name", 1),
 }
 
 

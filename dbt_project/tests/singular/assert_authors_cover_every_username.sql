@@ -1,6 +1,12 @@
 {# whoever a mart names is an author; the marts whose columns hold this already have relationship tests of their own #}
 with
 
+authors as (
+
+    select * from {{ ref('authors') }}
+
+),
+
 named as (
 
     {% for mart, column in [
@@ -24,6 +30,6 @@ named as (
 
 select named.*
 from named
-left join {{ ref('authors') }} as authors
+left join authors
     on named.username = authors.username
 where authors.username is null

@@ -1,6 +1,18 @@
 {# a pull request that GitHub has is in both marts of pull requests; one that it no longer has is in neither #}
 with
 
+repo_prs as (
+
+    select * from {{ ref('repo_prs') }}
+
+),
+
+lifecycles as (
+
+    select * from {{ ref('pull_request_lifecycle') }}
+
+),
+
 live as (
 
     select pr_id
@@ -16,8 +28,8 @@ shown as (
         repo_prs.pr_id is not null as is_in_repo_prs,
         lifecycles.pr_id is not null as is_in_lifecycle
 
-    from {{ ref('repo_prs') }} as repo_prs
-    full outer join {{ ref('pull_request_lifecycle') }} as lifecycles
+    from repo_prs
+    full outer join lifecycles
         on repo_prs.pr_id = lifecycles.pr_id
 
 )

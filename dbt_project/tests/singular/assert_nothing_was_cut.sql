@@ -10,6 +10,12 @@ pull_requests as (
 
 ),
 
+threads as (
+
+    select * from {{ ref('stg_github__pull_request_review_threads') }}
+
+),
+
 {% set connections = {
     'files': 'pull_request_files',
     'commits': 'pull_request_commits',
@@ -72,7 +78,7 @@ cut as (
         threads.comments_total as counted,
         coalesce(thread_comments_loaded.loaded, 0) as loaded
 
-    from {{ ref('stg_github__pull_request_review_threads') }} as threads
+    from threads
     inner join pull_requests
         on threads.pr_id = pull_requests.pr_id
     left join thread_comments_loaded

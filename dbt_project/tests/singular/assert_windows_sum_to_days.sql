@@ -2,6 +2,18 @@
    Only the snapshots of this build can be held against today's days: others show what was known when they were built #}
 with
 
+author_metrics_window as (
+
+    select * from {{ ref('author_metrics_window') }}
+
+),
+
+author_metrics_daily as (
+
+    select * from {{ ref('author_metrics_daily') }}
+
+),
+
 ranges as (
 
     {{ windows() }}
@@ -10,10 +22,12 @@ ranges as (
 
 windows as (
 
-    select metrics.*
-    from {{ ref('author_metrics_window') }} as metrics
+    select author_metrics_window.*
+    from author_metrics_window
     inner join ranges
-        on metrics.window_days = ranges.window_days and metrics.end_date = ranges.end_date
+        on
+            author_metrics_window.window_days = ranges.window_days
+            and author_metrics_window.end_date = ranges.end_date
 
 ),
 
@@ -34,7 +48,7 @@ days as (
         sum(daily.prs_reviewed) as prs_reviewed
 
     from ranges
-    inner join {{ ref('author_metrics_daily') }} as daily
+    inner join author_metrics_daily as daily
         on daily.day between ranges.start_date and ranges.end_date
     group by daily.username, daily.repo_name, ranges.window_days, ranges.end_date
 
