@@ -33,7 +33,8 @@ def rows(warehouse: extensions.connection) -> dict[int, tuple[Any, ...]]:
     warehouse.rollback()
     with warehouse.cursor() as cursor:
         cursor.execute(
-            "select pr_id, summary, ai_feature, ai_feature_confidence, risk_notes, model from raw_enrichment.pull_requests"
+            "select pr_id, summary, ai_feature, ai_feature_confidence, risk_notes, model "
+            "from raw_enrichment.pull_requests"
         )
         found = cursor.fetchall()
     assert len({row[0] for row in found}) == len(found)
@@ -62,7 +63,8 @@ def test_the_hash_is_what_dbt_compares(remote: Settings, warehouse: extensions.c
     run(remote, warehouse)
     with warehouse.cursor() as cursor:
         cursor.execute(
-            "select content_sha256 = encode(sha256(convert_to(title || E'\\n\\n' || coalesce(body, ''), 'UTF8')), 'hex') "
+            "select content_sha256 "
+            "= encode(sha256(convert_to(title || E'\\n\\n' || coalesce(body, ''), 'UTF8')), 'hex') "
             "from raw_enrichment.pull_requests join staging.stg_github__pull_requests using (pr_id)"
         )
         assert cursor.fetchall() == [(True,)]

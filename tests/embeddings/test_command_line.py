@@ -1,0 +1,114 @@
+"""The command line: what it prints, and how it fails."""
+
+import json
+from typing import Any
+
+import pytest
+from psycopg2 import extensions
+
+from embeddings.__main__ import main
+from tests.embeddings.marts import PullRequest, put
+from warehouse import cli
+from warehouse.settings import Settings
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
+    """Runs a command and returns (exit code, output, errors)."""
+    monkeypatch.setenv("PLIMSOLL_HOME", str(settings.home))
+    monkeypatch.setenv("PGDATABASE", settings.database.dbname)
+    monkeypatch.setenv("MILVUS_URL", settings.milvus_url)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["embeddings", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.run(main, "python -m embeddings")
+        out, err = capfd.readouterr()
+        return int(str(ended.value.code or 0)), out, err
+
+    return call
+
+
+def test_sync_search_and_status(run: Any, warehouse: extensions.connection) -> None:
+    titles = ("Retry [bold]uploads[/bold]", "Draw charts", "Close sessions")
+    put(warehouse, [PullRequest(number, title) for number, title in enumerate(titles, 1)])
+    code, out, err = run("status")
+    assert (code, err) == (1, "") and "never synced" in out
+    code, out, err = run("sync", "--estimate")
+    assert code == 0 and "to embed" in out
+    code, out, err = run("sync")
+    assert (code, err) == (0, "") and "embedded" in out and "wordllama" in out
+    code, out, err = run("status", "--json")
+    document = json.loads(out)
+    assert code == 0 and not document["drift"]
+    assert [each["repositories"][0]["entities"] for each in document["collections"]] == [3, 3]
+    code, out, err = run("search", "uploads again", "--explain", "--limit", "1")
+    assert code == 0 and "route hybrid" in out
+    assert "Retry [bold]uploads[/bold]" in out
+    code, out, err = run("search", "uploads again", "--json", "--merged-since", "2024-01-01", "--author", "jane")
+    first = json.loads(out)["results"][0]
+    assert set(first) >= {
+        "score", "url", "title", "author", "merged_at", "risk_score", "passage", "repo_name", "pr_number", "file_path",
+        "route",
+    }  # fmt: skip
+    assert (first["pr_number"], first["merged_at"]) == (1, "2024-01-03T00:00:00+00:00")
+    code, out, err = run("search", "--similar-to", "acme/ship#1", "--json")
+    assert {each["pr_number"] for each in json.loads(out)["results"]} == {2, 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sync", "--collection", "nope"), "nope: there is no such collection. Use pr_index or file_changes"),
+        (("sync", "--repo", "acme/none"), "acme/none: the marts have no such repository"),
+        (("search", "x", "--merged-since", "2024-02-01", "--merged-until", "2024-01-01"), "--merged-since is after"),
+        (("search", " "), "the query is empty"),
+        (("search", "anything"), "the collection pr_index does not exist yet. Run python -m embeddings sync"),
+        (("evaluate",), "no pull request that closes an issue"),
+        (("enrich",), "no model server is set. Set OPENAI_API_KEY, or OPENAI_BASE_URL"),
+    ],
+)
+def test_a_failure_is_one_line(
+    run: Any, warehouse: extensions.connection, arguments: tuple[str, ...], message: str
+) -> None:
+    put(warehouse, [PullRequest(1)])
+    code, _, err = run(*arguments)
+    assert code == 1
+    assert err.startswith("error: ") and message in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("search",), ("search", "x", "--similar-to", "a/b#1"), ("search", "--similar-to", "nonsense"),
+        ("search", "x", "--repo", "no-owner"), ("search", "x", "--merged-since", "yesterday"), ("sync", "--batch-size", "0"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_told_apart(run: Any, arguments: tuple[str, ...]) -> None:
+    code, _, err = run(*arguments)
+    assert code == 2 and "Error" in err
+
+
+def test_an_unknown_model_is_named(run: Any, monkeypatch: pytest.MonkeyPatch, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1)])
+    monkeypatch.setenv("EMBEDDING_MODEL", "nonesuch")
+    code, _, err = run("sync")
+    assert code == 1 and "EMBEDDING_MODEL: the embedding model nonesuch is not one of the local models" in err
+
+
+def test_an_empty_warehouse_says_what_to_run_first(run: Any, warehouse: extensions.connection) -> None:
+    with warehouse.cursor() as cursor:
+        cursor.execute("drop schema marts cascade")
+    warehouse.commit()
+    for command in (("sync",), ("status",), ("search", "anything at all"), ("evaluate",), ("enrich", "--estimate")):
+        code, _, err = run(*command)
+        assert code == 1 and err.count("\n") == 1, command
+
+
+def test_an_unreachable_milvus_is_named_without_its_token(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILVUS_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("MILVUS_TOKEN", "root:secret-token")
+    code, _, err = run("status")
+    assert code == 1
+    assert err.startswith("error: cannot reach Milvus at http://127.0.0.1:9") and "Check MILVUS_URL" in err
+    assert err.count("\n") == 1 and "secret-token" not in err
