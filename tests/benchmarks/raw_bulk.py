@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 from psycopg2 import extensions
 
+from ingestion.raw_store import INDEXES
 from ingestion.sources.github import tables
 from warehouse.cli import run
 from warehouse.postgres import connect
@@ -86,6 +87,9 @@ def load(connection: extensions.connection, scale: Scale) -> None:
         f"from generate_series(1, {scale.pull_requests}) as i"
     )
     cursor.execute(SCRIPT)
+    for table, columns in INDEXES.items():
+        for column in columns:
+            cursor.execute(f"create index {table}_{column}_idx on raw_github.{table} ({column})")
     cursor.execute("; ".join(f"analyze raw_github.{table.name}" for table in tables.TABLES))
 
 
