@@ -87,10 +87,9 @@ def load(connection: extensions.connection, scale: Scale) -> None:
         f"from generate_series(1, {scale.pull_requests}) as i"
     )
     cursor.execute(SCRIPT)
-    for table, columns in INDEXES.items():
-        for column in columns:
-            cursor.execute(f"create index {table}_{column}_idx on raw_github.{table} ({column})")
-    cursor.execute("; ".join(f"analyze raw_github.{table.name}" for table in tables.TABLES))
+    for name, (table, column) in INDEXES.items():
+        cursor.execute(f"create index {name} on raw_github.{table} ({column})")
+    cursor.execute("; ".join(f"analyze raw_github.{loaded.name}" for loaded in tables.TABLES))
 
 
 def change(connection: extensions.connection, scale: Scale, count: int, round_number: int = 1) -> None:
