@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.raw_bulk import Scale, load
-from tests.dbt.project import Databases, Project
+from tests.dbt.project import WITHOUT_SMALL_TESTS, Databases, Project
 from tests.dbt.raw_github import RawGithub
 
 HERE = Path(__file__).parent
@@ -56,10 +56,10 @@ def scratch(sample: Project, request: pytest.FixtureRequest) -> Iterator[Project
 
 @pytest.fixture(scope="session")
 def empty(databases: Databases, targets: Path) -> Project:
-    """A project built and tested over raw tables that hold one repository and nothing else; for copying only."""
+    """A project built over raw tables that hold one repository and nothing else; for copying only."""
     databases.create("empty")
     project = Project(databases, "empty", targets)
     with closing(project.connect()) as connection:
         RawGithub(connection).reset()
-    project.dbt("build", "--exclude-resource-type", "unit_test", vars=VARS).check()
+    project.dbt("build", *WITHOUT_SMALL_TESTS, vars=VARS).check()
     return project

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.dbt import marts
 from tests.dbt.conftest import VARS
-from tests.dbt.project import PROJECT, TABLES, Project
+from tests.dbt.project import PROJECT, TABLES, WITHOUT_SMALL_TESTS, Project
 from tests.dbt.raw_github import RawGithub
 
 
@@ -14,7 +14,6 @@ def test_builds_of_what_is_unchanged_change_nothing(scratch: Project) -> None:
     before = marts.read(scratch)
     for options in (
         ("--select", "repo_prs+"),
-        ("--select", "author_metrics_daily"),
         ("--select", "authors", "--target", "prod"),
         TABLES,
     ):
@@ -33,7 +32,7 @@ def test_full_refresh_gives_the_same_rows(scratch: Project) -> None:
 
 def test_build_after_an_empty_build_is_whole(scratch: Project) -> None:
     before = marts.read(scratch)
-    scratch.dbt("build", *TABLES, "--exclude-resource-type", "unit_test", "--empty", vars=VARS).check()
+    scratch.dbt("build", *WITHOUT_SMALL_TESTS, "--empty", vars=VARS).check()
     scratch.dbt("run", *TABLES, vars=VARS).check()
     assert not marts.differences(before, marts.read(scratch))
 
@@ -78,7 +77,7 @@ def test_unexpected_raw_column_passes(scratch: Project) -> None:
 def test_changed_raw_type_fails_with_the_model_s_name(scratch: Project) -> None:
     scratch.execute("drop schema staging cascade")
     scratch.execute("alter table raw_github.pull_requests alter column created_at type text using 'yesterday'")
-    outcome = scratch.dbt("run", "--exclude", "path:models/marts", vars=VARS)
+    outcome = scratch.dbt("run", "--select", "stg_github__pull_requests+1", "--exclude", "path:models/marts", vars=VARS)
     assert not outcome.success
     failed = outcome.named("error")
     assert failed

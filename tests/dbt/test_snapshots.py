@@ -84,7 +84,7 @@ def test_a_rename_reaches_every_snapshot(winter: Project) -> None:
             raw = RawGithub(connection)
             raw.user(1, "anna")
             raw.repository(10, "acme/port")
-        project.dbt("build", *TABLES, "--exclude-resource-type", "unit_test", vars={"as_of_date": "2024-02-20"}).check()
+        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
         for table in WINDOWED:
             rows = project.rows(f"select distinct username, repo_name, end_date from marts.{table}")
             assert {(row["username"], row["repo_name"]) for row in rows} == {
@@ -99,7 +99,7 @@ def test_an_account_that_joins_another_author_joins_it_in_every_snapshot(winter:
         with closing(project.connect()) as connection:
             for user_id in (1, 2):
                 RawGithub(connection).user(user_id, f"gone-{user_id}", deleted_at="2024-03-01")
-        project.dbt("build", *TABLES, "--exclude-resource-type", "unit_test", vars={"as_of_date": "2024-02-20"}).check()
+        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
         for table in WINDOWED:
             rows = project.rows(f"select distinct username, end_date from marts.{table} order by end_date")
             assert rows == [
