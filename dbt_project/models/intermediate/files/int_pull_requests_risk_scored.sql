@@ -16,6 +16,7 @@ files as (
 
 ),
 
+{# whole numbers to the end: a sum of numerics is several times slower #}
 totals as (
 
     select
@@ -23,8 +24,22 @@ totals as (
         bool_and(is_documentation or is_test) as is_documentation_or_tests,
         sum(additions - deletions) filter (where is_test) as net_test_lines,
         max(risk) as max_risk,
-        avg(cast(risk as numeric)) as mean_risk,
-        sum(cast(risk as numeric) * lines_changed) / nullif(sum(lines_changed), 0) as weighted_risk
+        cast(sum(risk) as numeric) / count(*) as mean_risk,
+        cast(sum(risk * cast(lines_changed as bigint)) as numeric) / nullif(sum(lines_changed), 0) as weighted_risk,
+        {{ json_first(
+            json_array(
+                json_object({
+                    'file_path': 'file_path',
+                    'risk': 'risk',
+                    'lines': 'lines_changed',
+                    'status': 'status',
+                    'language': 'language',
+                }),
+                order_by='risk desc, lines_changed desc, file_path collate "C"',
+                where='risk > 0'
+            ),
+            5
+        ) }} as top_risky_files
 
     from files
     group by pr_id
@@ -36,6 +51,7 @@ scored as (
     select
         pr_id,
         is_documentation_or_tests,
+        top_risky_files,
         case
             when max_risk >= 8 then least(greatest(coalesce(weighted_risk, mean_risk), 8.0) + 0.5, 10)
             when net_test_lines > 0 then greatest(coalesce(weighted_risk, mean_risk) - 0.5, 0)
@@ -43,41 +59,6 @@ scored as (
         end as score
 
     from totals
-
-),
-
-ranked_files as (
-
-    select
-        *,
-        row_number() over (
-            partition by pr_id
-            order by risk desc, lines_changed desc, file_path collate "C"
-        ) as place
-
-    from files
-    where risk > 0
-
-),
-
-top_files as (
-
-    select
-        pr_id,
-        {{ json_array(
-            json_object({
-                'file_path': 'file_path',
-                'risk': 'risk',
-                'lines': 'lines_changed',
-                'status': 'status',
-                'language': 'language',
-            }),
-            order_by='place'
-        ) }} as top_risky_files
-
-    from ranked_files
-    where place <= 5
-    group by pr_id
 
 ),
 
@@ -92,15 +73,12 @@ file_reasons as (
 
 ),
 
-ranked_reasons as (
+reason_lines as (
 
     select
         pr_id,
         reason,
-        row_number() over (
-            partition by pr_id
-            order by sum(lines_changed) desc, reason collate "C"
-        ) as place
+        sum(lines_changed) as lines_changed
 
     from file_reasons
     group by pr_id, reason
@@ -111,10 +89,9 @@ top_reasons as (
 
     select
         pr_id,
-        {{ json_array('reason', order_by='place') }} as risk_reasons
+        {{ json_first(json_array('reason', order_by='lines_changed desc, reason collate "C"'), 4) }} as risk_reasons
 
-    from ranked_reasons
-    where place <= 4
+    from reason_lines
     group by pr_id
 
 ),
@@ -127,11 +104,9 @@ final as (
         cast(round(scored.score, 2) as double precision) as risk_score,
         round(scored.score, 2) >= {{ var('high_risk_threshold') }} as high_risk,
         coalesce(top_reasons.risk_reasons, {{ empty_json_array() }}) as risk_reasons,
-        coalesce(top_files.top_risky_files, {{ empty_json_array() }}) as top_risky_files
+        scored.top_risky_files
 
     from scored
-    left join top_files
-        on scored.pr_id = top_files.pr_id
     left join top_reasons
         on scored.pr_id = top_reasons.pr_id
 

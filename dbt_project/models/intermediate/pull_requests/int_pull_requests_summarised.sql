@@ -49,7 +49,7 @@ without_comments as {{ computed_once() }} (
 
 ),
 
-without_blocks as {{ computed_once() }} (
+without_blocks as (
 
     select
         pr_id,
