@@ -81,7 +81,8 @@ def test_a_failure_is_one_line(
     "arguments",
     [
         ("search",), ("search", "x", "--similar-to", "a/b#1"), ("search", "--similar-to", "nonsense"),
-        ("search", "x", "--repo", "no-owner"), ("search", "x", "--merged-since", "yesterday"), ("sync", "--batch-size", "0"),
+        ("search", "x", "--repo", "no-owner"), ("search", "x", "--merged-since", "yesterday"),
+        ("sync", "--batch-size", "0"),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_told_apart(run: Any, arguments: tuple[str, ...]) -> None:
