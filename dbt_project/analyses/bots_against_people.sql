@@ -23,15 +23,20 @@ final as (
         sum(author_metrics_window.prs_merged) as prs_merged,
         sum(author_metrics_window.lines_changed) as lines_changed,
         sum(author_metrics_window.reviews_submitted) as reviews_submitted,
-        100.0 * sum(author_metrics_window.prs_merged)
-        / nullif(sum(sum(author_metrics_window.prs_merged)) over (partition by author_metrics_window.repo_name), 0)
-            as prs_merged_pct
+        100.0 * sum(author_metrics_window.prs_merged) / nullif(
+            sum(sum(author_metrics_window.prs_merged)) over (
+                partition by author_metrics_window.repo_name
+            ),
+            0
+        ) as prs_merged_pct
     from author_metrics_window
     inner join authors on author_metrics_window.username = authors.username
     where
         author_metrics_window.window_days = 90
-        {{ and_in_repository('author_metrics_window') }}
-    group by 1, 2
+        and {{ in_repository('author_metrics_window') }}
+    group by
+        author_metrics_window.repo_name,
+        case when authors.is_bot then 'bots' else 'people' end
 
 )
 

@@ -17,7 +17,7 @@ happenings as (
     from repo_prs
     where
         created_at >= {{ start_of_day(days_ago=89) }}
-        {{ and_in_repository('repo_prs') }}
+        and {{ in_repository('repo_prs') }}
 
     union all
 
@@ -29,7 +29,7 @@ happenings as (
     from repo_prs
     where
         merged_at >= {{ start_of_day(days_ago=89) }}
-        {{ and_in_repository('repo_prs') }}
+        and {{ in_repository('repo_prs') }}
 
 ),
 
@@ -42,7 +42,7 @@ final as (
         sum(opened) as opened,
         sum(merged) as merged
     from happenings
-    group by 1, 2
+    group by extract(isodow from happened_at), extract(hour from happened_at)
 
 )
 

@@ -28,10 +28,10 @@ final as (
         and author_file_ownership.lines_owned = author_file_ownership.total_lines
         and author_file_ownership.lines_owned >= 100
         and not authors.is_bot
-        {{ and_in_repository('author_file_ownership') }}
+        and {{ in_repository('author_file_ownership') }}
 
 )
 
 select * from final
-order by lines_owned desc, repo_name, file_path
+order by lines_owned desc, repo_name asc, file_path asc
 limit 50

@@ -68,7 +68,7 @@ final as (
     where
         merges.place = 1
         and merges.merged_at >= {{ start_of_day(days_ago=89) }}
-        {{ and_in_repository('merges') }}
+        and {{ in_repository('merges') }}
 
 )
 

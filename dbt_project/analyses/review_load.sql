@@ -34,7 +34,7 @@ reviewers as (
     where
         author_metrics_window.window_days = 30
         and not authors.is_bot
-        {{ and_in_repository('author_metrics_window') }}
+        and {{ in_repository('author_metrics_window') }}
 
 ),
 

@@ -1,4 +1,6 @@
 {# Who could review a change under a path? Those who own most of it, people only. #}
+{% set path = "'" ~ var('path', '') | replace("'", "''") ~ "'" %}
+
 with
 
 author_file_ownership as (
@@ -27,8 +29,8 @@ owned as (
     where
         author_file_ownership.window_days = 90
         and not authors.is_bot
-        and starts_with(author_file_ownership.file_path, '{{ var("path", "") | replace("'", "''") }}')
-        {{ and_in_repository('author_file_ownership') }}
+        and starts_with(author_file_ownership.file_path, {{ path }})
+        and {{ in_repository('author_file_ownership') }}
 
 ),
 
@@ -42,10 +44,10 @@ final as (
         100.0 * sum(lines_owned) / sum(sum(lines_owned)) over (partition by repo_name) as owned_pct,
         max(last_touched_at) as last_touched_at
     from owned
-    group by 1, 2
+    group by repo_name, username
 
 )
 
 select * from final
-order by lines_owned desc, username
+order by lines_owned desc, username asc
 limit 20

@@ -1,4 +1,4 @@
-{# How much work is done again after the first review, by size of the change? Merges of the last 90 days. #}
+{# How much is done again after the first review, by size? Merges of the last 90 days. #}
 with
 
 pull_request_lifecycle as (
@@ -34,7 +34,7 @@ merged as (
     where
         repo_prs.merged_at >= {{ start_of_day(days_ago=89) }}
         and pull_request_lifecycle.first_review_at is not null
-        {{ and_in_repository('repo_prs') }}
+        and {{ in_repository('repo_prs') }}
 
 ),
 
@@ -49,9 +49,9 @@ final as (
         avg(review_rounds) as average_review_rounds,
         percentile_cont(0.5) within group (order by cycle_hours) as median_cycle_hours
     from merged
-    group by 1, 2
+    group by repo_name, size
 
 )
 
 select * from final
-order by repo_name, prs_merged desc
+order by repo_name asc, prs_merged desc

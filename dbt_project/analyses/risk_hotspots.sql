@@ -21,11 +21,11 @@ final as (
     where
         merged_at >= {{ start_of_day(days_ago=89) }}
         and risk >= 4
-        {{ and_in_repository('file_changes') }}
-    group by 1, 2
+        and {{ in_repository('file_changes') }}
+    group by repo_name, file_path
 
 )
 
 select * from final
-order by average_risk * prs_merged desc, repo_name, file_path
+order by average_risk * prs_merged desc, repo_name asc, file_path asc
 limit 50

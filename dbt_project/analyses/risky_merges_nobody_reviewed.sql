@@ -38,7 +38,7 @@ final as (
             pull_request_lifecycle.first_review_at is null
             or pull_request_lifecycle.first_review_at > repo_prs.merged_at
         )
-        {{ and_in_repository('repo_prs') }}
+        and {{ in_repository('repo_prs') }}
 
 )
 

@@ -24,7 +24,7 @@ final as (
     where
         merged_at >= {{ start_of_day(days_ago=6) }}
         and merged_at < {{ start_of_day(days_ago=-1) }}
-        {{ and_in_repository('repo_prs') }}
+        and {{ in_repository('repo_prs') }}
 
 )
 

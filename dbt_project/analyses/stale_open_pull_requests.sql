@@ -21,7 +21,7 @@ waiting as (
         is_open
         and not is_draft
         and ready_at < {{ start_of_day(days_ago=14) }}
-        {{ and_in_repository('pull_request_lifecycle') }}
+        and {{ in_repository('pull_request_lifecycle') }}
 
 ),
 

@@ -42,8 +42,10 @@ weekly as (
         author_metrics_daily.day >= date_trunc('week', {{ days_before(91) }})
         and author_metrics_daily.day < date_trunc('week', {{ days_before(0) }})
         and not authors.is_bot
-        {{ and_in_repository('author_metrics_daily') }}
-    group by author_metrics_daily.repo_name, cast(date_trunc('week', author_metrics_daily.day) as date)
+        and {{ in_repository('author_metrics_daily') }}
+    group by
+        author_metrics_daily.repo_name,
+        cast(date_trunc('week', author_metrics_daily.day) as date)
 
 ),
 
@@ -79,7 +81,9 @@ final as (
         week,
         contributors,
         prs_merged,
-        prs_merged - lag(prs_merged) over (partition by repo_name order by week) as change_on_previous_week,
+        prs_merged - lag(prs_merged) over (
+            partition by repo_name order by week
+        ) as change_on_previous_week,
         avg(prs_merged) over (
             partition by repo_name order by week rows between 3 preceding and current row
         ) as average_of_four_weeks,
@@ -90,4 +94,4 @@ final as (
 )
 
 select * from final
-order by repo_name, week desc
+order by repo_name asc, week desc

@@ -15,7 +15,7 @@ authors as (
 
 final as (
 
-    {# those still without a review have no wait yet: they are counted beside the percentiles, not as zero #}
+    {# those without a review have no wait yet: they are counted beside, not as zero #}
     select
         pull_request_lifecycle.repo_name,
         cast(date_trunc('month', pull_request_lifecycle.ready_at at time zone 'UTC') as date) as month,
@@ -35,10 +35,12 @@ final as (
     where
         pull_request_lifecycle.ready_at >= {{ start_of_day(days_ago=181) }}
         and not authors.is_bot
-        {{ and_in_repository('pull_request_lifecycle') }}
-    group by 1, 2
+        and {{ in_repository('pull_request_lifecycle') }}
+    group by
+        pull_request_lifecycle.repo_name,
+        cast(date_trunc('month', pull_request_lifecycle.ready_at at time zone 'UTC') as date)
 
 )
 
 select * from final
-order by repo_name, month desc
+order by repo_name asc, month desc

@@ -8,11 +8,19 @@ snapshots as (
 
 ),
 
+newest as (
+
+    select max(end_date) as end_date
+    from snapshots
+
+),
+
 final as (
 
-    select *
+    select snapshots.*
     from snapshots
-    where end_date = (select max(end_date) from snapshots)
+    inner join newest
+        on snapshots.end_date = newest.end_date
 
 )
 
