@@ -6,7 +6,8 @@
     {%- set known = {} -%}
     {%- if previous and previous.type == 'table' -%}
         {%- for column in adapter.get_columns_in_relation(previous) -%}
-            {%- do known.update({column.name: column.data_type}) -%}
+            {#- dlt's text is character varying, which says the same -#}
+            {%- do known.update({column.name: column.data_type | replace('character varying', 'text')}) -%}
         {%- endfor -%}
     {%- endif -%}
     {%- set alike = namespace(columns=(known | length) == (compared | length) + 1) -%}
