@@ -30,7 +30,7 @@ newcomers as (
 
 ),
 
-merges as (
+merged as (
 
     select
         repo_prs.author,
@@ -51,24 +51,24 @@ merges as (
 final as (
 
     select
-        merges.author,
-        merges.repo_name,
-        merges.pr_number,
-        merges.title,
-        merges.merged_at,
+        merged.author,
+        merged.repo_name,
+        merged.pr_number,
+        merged.title,
+        merged.merged_at,
         pull_request_lifecycle.hours_to_first_review,
         pull_request_lifecycle.review_rounds,
         pull_request_lifecycle.cycle_hours,
-        merges.url
-    from merges
+        merged.url
+    from merged
     inner join pull_request_lifecycle
         on
-            merges.repo_name = pull_request_lifecycle.repo_name
-            and merges.pr_number = pull_request_lifecycle.pr_number
+            merged.repo_name = pull_request_lifecycle.repo_name
+            and merged.pr_number = pull_request_lifecycle.pr_number
     where
-        merges.place = 1
-        and merges.merged_at >= {{ start_of_day(days_ago=89) }}
-        and {{ in_repository('merges') }}
+        merged.place = 1
+        and merged.merged_at >= {{ start_of_day(days_ago=89) }}
+        and {{ in_repository('merged') }}
 
 )
 

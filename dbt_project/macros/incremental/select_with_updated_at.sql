@@ -22,7 +22,7 @@
     select
         {{ new_rows }}.*,
         case
-            when {% for name in compared %}{{ new_rows }}.{{ name }} is not distinct from previous.{{ name }}
+            when {% for name in compared %}({{ new_rows }}.{{ name }} is not distinct from previous.{{ name }})
             {%- if not loop.last %} and {% endif %}{% endfor %}
                 then previous.{{ changed_at }}
             else {{ current_time() }}

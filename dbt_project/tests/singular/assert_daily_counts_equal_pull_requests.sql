@@ -1,4 +1,5 @@
-{# summed over authors and days, the daily marts hold as many pull requests opened and merged, and as many lines, as repo_prs #}
+{# summed over authors and days, the daily marts hold as many pull requests opened and merged, and as many lines, as
+   repo_prs #}
 with
 
 daily as (

@@ -1,5 +1,5 @@
-{# the pull requests listed for a window count to its metrics: created in it to prs_submitted, merged in it to prs_merged,
-   and those with high_risk to high_risk_prs #}
+{# the pull requests listed for a window count to its metrics: created in it to prs_submitted, merged in it to
+   prs_merged, and those with high_risk to high_risk_prs #}
 with
 
 metrics as (

@@ -1,5 +1,6 @@
-{# every measure of a window is the sum of its days, and a window without a day, or days without their window, is an error.
-   Only the snapshots of this build can be held against today's days: others show what was known when they were built #}
+{# every measure of a window is the sum of its days, and a window without a day, or days without their window, is an
+   error. Only the snapshots of this build can be held against today's days: others show what was known when they
+   were built #}
 with
 
 author_metrics_window as (

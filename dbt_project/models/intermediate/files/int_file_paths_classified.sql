@@ -7,7 +7,8 @@
     )
 }}
 
-{# a repository has far fewer paths than changes of files, and a dozen patterns on each change would be most of a build #}
+{# a repository has far fewer paths than changes of files, and a dozen patterns on each change would be most of a
+   build #}
 with
 
 files as (
@@ -182,7 +183,11 @@ classified as (
         bool_or(matched_paths.is_kind and matched_paths.rule_name = 'documentation') as is_documentation,
         bool_or(matched_paths.is_kind and matched_paths.rule_name = 'binary') as is_binary,
         sum(rule_points.points) as risk_points,
-        {{ json_array('rule_points.rule_name', order_by='rule_points.rule_name', where='rule_points.reason is not null') }}
+        {{ json_array(
+            'rule_points.rule_name',
+            order_by='rule_points.rule_name',
+            where='rule_points.reason is not null'
+        ) }}
             as risk_rule_names,
         {{ json_array('rule_points.reason', order_by='rule_points.rule_name', where='rule_points.reason is not null') }}
             as risk_reasons

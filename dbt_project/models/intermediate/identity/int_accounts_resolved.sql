@@ -67,8 +67,8 @@ with_ghost as (
 
 ),
 
-{# a login that was given up and taken by somebody else stands twice until the first account is read again: it belongs to
-   the account read last, the other one carries its id #}
+{# a login that was given up and taken by somebody else stands twice until the first account is read again: it
+   belongs to the account read last, the other one carries its id #}
 named as (
 
     select
@@ -117,8 +117,8 @@ redirected as (
 
 ),
 
-{# several accounts can be one author: an alias, a bot known from both APIs, the deleted ones. The author has the id of the
-   account whose name it carries #}
+{# several accounts can be one author: an alias, a bot known from both APIs, the deleted ones. The author has the id
+   of the account whose name it carries #}
 final as (
 
     select

@@ -6,8 +6,8 @@ repositories as (
 
 ),
 
-{# two repositories can show one name for a while: the old one was renamed or deleted, a new one took its name, and the old
-   one has not been read since. The one that was read last has the name #}
+{# two repositories can show one name for a while: the old one was renamed or deleted, a new one took its name, and
+   the old one has not been read since. The one that was read last has the name #}
 ranked as (
 
     select

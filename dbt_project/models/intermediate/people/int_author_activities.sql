@@ -174,7 +174,8 @@ all_happenings as (
 
 ),
 
-{# of a deleted pull request the days are kept, so that the snapshots that counted it are found, and nothing that was done #}
+{# of a deleted pull request the days are kept, so that the snapshots that counted it are found, and nothing that
+   was done #}
 final as (
 
     select

@@ -34,8 +34,8 @@ unix_lines as {{ computed_once() }} (
 
 ),
 
-{# comments of the template and fenced code, closed or not; one pattern each, since alternatives would match greedily. Most
-   bodies have neither, and to look for a word is cheaper than to match a pattern #}
+{# comments of the template and fenced code, closed or not; one pattern each, since alternatives would match
+   greedily. Most bodies have neither, and to look for a word is cheaper than to match a pattern #}
 without_comments as {{ computed_once() }} (
 
     select
@@ -75,8 +75,8 @@ opening_with_prose as {{ computed_once() }} (
 
 ),
 
-{# up to an empty line; only where a line starts with a sign of Markdown it is worth asking, line by line, if that ends the
-   paragraph as well #}
+{# up to an empty line; only where a line starts with a sign of Markdown it is worth asking, line by line, if that
+   ends the paragraph as well #}
 first_paragraphs as {{ computed_once() }} (
 
     select

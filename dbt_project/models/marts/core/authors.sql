@@ -24,11 +24,30 @@ pull_requests as (
 {# no alias on a ref: with --empty dbt puts a subquery there, which has one already #}
 participations as (
 
-    select pr_id, author_account_id, submitted_at as happened_at from {{ ref('stg_github__pull_request_reviews') }}
+    select
+        pr_id,
+        author_account_id,
+        submitted_at as happened_at
+
+    from {{ ref('stg_github__pull_request_reviews') }}
+
     union all
-    select pr_id, author_account_id, created_at as happened_at from {{ ref('stg_github__pull_request_comments') }}
+
+    select
+        pr_id,
+        author_account_id,
+        created_at as happened_at
+
+    from {{ ref('stg_github__pull_request_comments') }}
+
     union all
-    select pr_id, author_account_id, created_at as happened_at from {{ ref('stg_github__pull_request_review_comments') }}
+
+    select
+        pr_id,
+        author_account_id,
+        created_at as happened_at
+
+    from {{ ref('stg_github__pull_request_review_comments') }}
 
 ),
 

@@ -79,7 +79,8 @@ timelines as (
 
 ),
 
-{# a response comes from a human who is not the author; all deleted accounts are one author, so ghost never answers ghost #}
+{# a response comes from a human who is not the author; all deleted accounts are one author, so ghost never answers
+   ghost #}
 responders as (
 
     select
@@ -169,8 +170,8 @@ committed as (
 
 ),
 
-{# GitHub has no flag for "opened as a draft": it was, if its first draft event marks it ready, or if it is a draft now and
-   never had such an event #}
+{# GitHub has no flag for "opened as a draft": it was, if its first draft event marks it ready, or if it is a draft
+   now and never had such an event #}
 started as (
 
     select
