@@ -232,18 +232,19 @@ def _pipeline(database: Connection, folder: Path) -> dlt.Pipeline:
     return dlt.pipeline(
         PIPELINE,
         pipelines_dir=str(folder),
-        destination=dlt.destinations.postgres(_credentials(database)),
+        destination=destination_of(database),
         dataset_name=DATASET,
     )
 
 
-def _credentials(database: Connection) -> str:
-    """The connection as dlt wants it: with a password and a host, even where a socket needs neither."""
+def destination_of(database: Connection) -> dlt.destinations.postgres:
+    """A Postgres as dlt's destination; dlt wants a password and a host even where a socket needs neither."""
     parameters = dict(database.parameters)
     host = database.host
     if host.startswith("/"):
         parameters["host"], host = host, "localhost"
-    return Connection(host, database.port, database.user, database.password or "none", database.dbname, parameters).url
+    complete = Connection(host, database.port, database.user, database.password or "none", database.dbname, parameters)
+    return dlt.destinations.postgres(complete.url)
 
 
 @contextmanager

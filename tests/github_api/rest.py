@@ -225,6 +225,31 @@ def _pull(call: Call, name: str, number: str) -> Answer:
     )
 
 
+def _pulls(call: Call, name: str) -> Answer:
+    repository = _found(call, name)
+    if isinstance(repository, Answer):
+        return repository
+    rows = sorted(repository.pull_requests.values(), key=lambda row: row.created_at, reverse=True)
+    return call.page(rows, lambda row: {"id": row.database_id, "number": row.number, "updated_at": row.updated_at})
+
+
+def _children(call: Call, name: str, kind: str, number: str, children: str) -> Answer:
+    """The lists below a pull request that a reader without GraphQL asks for, as ids alone."""
+    repository = _found(call, name)
+    if isinstance(repository, Answer):
+        return repository
+    pull_request = _pull_request(call, repository, number)
+    if pull_request is None:
+        return not_found()
+    rows: dict[str, list[Any]] = {
+        "pulls/commits": pull_request.commits,
+        "pulls/reviews": pull_request.reviews,
+        "pulls/comments": [comment for thread in pull_request.review_threads for comment in thread.comments],
+        "issues/comments": pull_request.comments,
+    }
+    return call.page(rows[f"{kind}/{children}"], lambda row: {"node_id": row.id})
+
+
 NAME = r"([^/]+/[^/]+)"
 ROUTES: tuple[tuple[str, Callable[..., Answer]], ...] = (
     (r"/rate_limit", _rate_limit),
@@ -232,7 +257,10 @@ ROUTES: tuple[tuple[str, Callable[..., Answer]], ...] = (
     (r"/user", _user),
     (r"/(?:orgs|users)/([^/]+)/repos", _owner_repositories),
     (rf"/repos/{NAME}", _one_repository),
+    (rf"/repos/{NAME}/pulls", _pulls),
     (rf"/repos/{NAME}/pulls/(\d+)", _pull),
+    (rf"/repos/{NAME}/(pulls)/(\d+)/(commits|reviews|comments)", _children),
+    (rf"/repos/{NAME}/(issues)/(\d+)/(comments)", _children),
     (rf"/repos/{NAME}/pulls/(\d+)/files", _files),
     (r"/repositories/(\d+)/pulls/(\d+)/files", _files_by_id),
 )
