@@ -37,37 +37,37 @@ repositories as (
 
 ),
 
-file_changes as (
+files as (
 
-    select * from {{ ref('file_changes') }}
+    select * from {{ ref('int_files_renames_followed') }}
 
 ),
 
 touched as (
 
     select
-        file_changes.author as username,
-        file_changes.repo_name,
+        files.author as username,
+        files.repo_name,
         windows.window_days,
         windows.start_date,
         windows.end_date,
-        file_changes.file_path,
-        sum(file_changes.lines_changed) as lines_owned,
-        max(file_changes.merged_at) as last_touched_at
+        files.file_path,
+        sum(files.lines_changed) as lines_owned,
+        max(files.merged_at) as last_touched_at
 
     from windows
-    inner join file_changes
+    inner join files
         on
-            file_changes.merged_at >= {{ utc_midnight('windows.start_date') }}
-            and file_changes.merged_at < {{ utc_midnight('windows.end_date + 1') }}
-    where file_changes.lines_changed > 0
+            files.merged_at >= {{ utc_midnight('windows.start_date') }}
+            and files.merged_at < {{ utc_midnight('windows.end_date + 1') }}
+    where files.lines_changed > 0
     group by
-        file_changes.author,
-        file_changes.repo_name,
+        files.author,
+        files.repo_name,
         windows.window_days,
         windows.start_date,
         windows.end_date,
-        file_changes.file_path
+        files.file_path
 
 ),
 

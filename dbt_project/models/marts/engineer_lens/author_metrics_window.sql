@@ -56,9 +56,9 @@ pull_requests as (
 
 ),
 
-file_changes as (
+files as (
 
-    select * from {{ ref('file_changes') }}
+    select * from {{ ref('int_files_renames_followed') }}
 
 ),
 
@@ -116,23 +116,23 @@ low_risk_merges as (
         pull_requests.repo_name,
         windows.window_days,
         windows.end_date,
-        sum(file_changes.lines_changed) as lines_changed,
-        sum(file_changes.lines_changed) filter (where ownership.ownership_pct >= 50) as lines_in_own_files
+        sum(files.lines_changed) as lines_changed,
+        sum(files.lines_changed) filter (where ownership.ownership_pct >= 50) as lines_in_own_files
 
     from windows
     inner join pull_requests
         on
             pull_requests.merged_at >= {{ utc_midnight('windows.start_date') }}
             and pull_requests.merged_at < {{ utc_midnight('windows.end_date + 1') }}
-    inner join file_changes
-        on pull_requests.pr_id = file_changes.pr_id
+    inner join files
+        on pull_requests.pr_id = files.pr_id
     left join ownership
         on
             pull_requests.author = ownership.username
             and pull_requests.repo_name = ownership.repo_name
             and windows.window_days = ownership.window_days
             and windows.end_date = ownership.end_date
-            and file_changes.file_path = ownership.file_path
+            and files.file_path = ownership.file_path
     where pull_requests.risk_score < 4
     group by
         pull_requests.pr_id,
