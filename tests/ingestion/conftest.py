@@ -18,7 +18,7 @@ from tests.github_api import GitHubDouble, Organisation, sample
 from tests.github_api.model import PullRequest, Repository
 from warehouse.settings import Settings
 
-TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"
+TOKEN = "a-token-that-nobody-must-ever-see"
 SMALL = 24
 WORKERS = 4
 
