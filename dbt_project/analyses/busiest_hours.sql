@@ -1,35 +1,37 @@
 {# On which days and at which hours (UTC) are pull requests opened and merged? The last 90 days. #}
 with
 
-repo_prs as (
+opened as (
 
-    select * from {{ ref('repo_prs') }}
+    select
+        created_at at time zone 'UTC' as happened_at,
+        1 as opened,
+        0 as merged
+    from {{ ref('repo_prs') }}
+    where
+        created_at >= {{ start_of_day(days_ago=89) }}
+        and {{ in_repository('repo_prs') }}
+
+),
+
+merged as (
+
+    select
+        merged_at at time zone 'UTC' as happened_at,
+        0 as opened,
+        1 as merged
+    from {{ ref('repo_prs') }}
+    where
+        merged_at >= {{ start_of_day(days_ago=89) }}
+        and {{ in_repository('repo_prs') }}
 
 ),
 
 happenings as (
 
-    select
-        repo_name,
-        created_at at time zone 'UTC' as happened_at,
-        1 as opened,
-        0 as merged
-    from repo_prs
-    where
-        created_at >= {{ start_of_day(days_ago=89) }}
-        and {{ in_repository('repo_prs') }}
-
+    select * from opened
     union all
-
-    select
-        repo_name,
-        merged_at at time zone 'UTC' as happened_at,
-        0 as opened,
-        1 as merged
-    from repo_prs
-    where
-        merged_at >= {{ start_of_day(days_ago=89) }}
-        and {{ in_repository('repo_prs') }}
+    select * from merged
 
 ),
 

@@ -1,8 +1,8 @@
-{% macro end_dates_with_colliding_names() %}
+{% macro end_dates_with_colliding_names(other_than) %}
     {#- the end dates in which a rename meets another author or repository of the same name: two accounts became one author,
         or two exchanged their names. Such a snapshot is built again; in every other one the rows just change their names -#}
     with names as (
-        {{ names_in_snapshots() }}
+        {{ names_in_snapshots(other_than) }}
     )
 
     select distinct stale.end_date

@@ -1,4 +1,4 @@
-{% macro end_dates_with_deleted_work() %}
+{% macro end_dates_with_deleted_work(other_than) %}
     {#- the end dates whose windows counted work on a pull request that GitHub has dropped since; they are built again, since a
         pull request that is gone leaves the marts -#}
     with deleted_days as (
@@ -13,4 +13,5 @@
     from {{ this }} as snapshots
     inner join deleted_days
         on deleted_days.day between snapshots.start_date and snapshots.end_date
+    where snapshots.end_date not in ('{{ other_than | join("', '") }}')
 {%- endmacro %}

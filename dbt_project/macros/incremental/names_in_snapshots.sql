@@ -1,5 +1,6 @@
-{% macro names_in_snapshots() %}
-    {#- who and what the snapshots of this table are about, by the names they carry and by those of today -#}
+{% macro names_in_snapshots(other_than) %}
+    {#- who and what the snapshots of this table, those of some end dates apart, are about: by the names they carry and by
+        those of today -#}
     select distinct
         snapshots.end_date,
         snapshots.account_id,
@@ -14,4 +15,5 @@
         on snapshots.account_id = accounts.account_id
     inner join (select * from {{ ref('int_repositories_named') }}) as repositories
         on snapshots.repo_id = repositories.repo_id
+    where snapshots.end_date not in ('{{ other_than | join("', '") }}')
 {%- endmacro %}

@@ -1,5 +1,6 @@
 {{ config(materialized='view') }}
 
+{# two readings of one table: a CTE that is read twice is computed whole, whatever a query asks for #}
 with
 
 snapshots as (
@@ -11,16 +12,15 @@ snapshots as (
 newest as (
 
     select max(end_date) as end_date
-    from snapshots
+    from {{ ref('author_prs_window') }}
 
 ),
 
 final as (
 
-    select snapshots.*
+    select *
     from snapshots
-    inner join newest
-        on snapshots.end_date = newest.end_date
+    where end_date = (select newest.end_date from newest)
 
 )
 
