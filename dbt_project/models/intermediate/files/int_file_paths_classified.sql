@@ -89,6 +89,16 @@ parts as (
 
 ),
 
+path_parts as (
+
+    select 'name' as part
+
+    union all
+
+    select 'folder' as part
+
+),
+
 {# rows of the same rule are alternatives, and count once. A segment can be a folder or a name #}
 patterns as (
 
@@ -104,16 +114,16 @@ patterns as (
     union all
 
     select
-        parts.part,
+        path_parts.part,
         risk_rules.rule_name,
         false as is_kind,
         string_agg('(' || risk_rules.pattern || ')', '|') as pattern
 
     from risk_rules
-    inner join (select 'name' as part union all select 'folder' as part) as parts
-        on risk_rules.part in (parts.part, 'segment')
+    inner join path_parts
+        on risk_rules.part in (path_parts.part, 'segment')
     where risk_rules.scope = 'path'
-    group by parts.part, risk_rules.rule_name
+    group by path_parts.part, risk_rules.rule_name
 
 ),
 

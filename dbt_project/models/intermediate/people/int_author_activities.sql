@@ -154,9 +154,14 @@ withdrawn as (
         username,
         repo_name,
         day,
-        {% for measure in measures -%}
-        0 as {{ measure }}{{ ',' if not loop.last }}
-        {% endfor %}
+        0 as prs_submitted,
+        0 as prs_merged,
+        0 as lines_changed,
+        0 as high_risk_prs,
+        0 as features_merged,
+        0 as reviews_submitted,
+        0 as review_comments
+
     from {{ this }}
     where {{ only_changed() }}
 
