@@ -195,9 +195,10 @@ def record_sync(connection: PsycopgConnection, report: "SyncReport", started_at:
         )
 
 
-def last_sync(connection: PsycopgConnection, alias: str) -> datetime | None:
-    """When the last finished sync of a collection ended."""
+def last_sync(connection: PsycopgConnection, alias: str) -> tuple[str | None, datetime | None]:
+    """(model, end) of the last finished sync of a collection; Nones before the first."""
+    query = f"select model, finished_at from {SCHEMA}.syncs where collection = %s order by finished_at desc limit 1"
     with connection.cursor() as cursor:
-        cursor.execute(f"select max(finished_at) from {SCHEMA}.syncs where collection = %s", (alias,))
+        cursor.execute(query, (alias,))
         row = cursor.fetchone()
-    return row[0] if row else None
+    return (row[0], row[1]) if row else (None, None)

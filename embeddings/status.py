@@ -42,7 +42,7 @@ class CollectionStatus:
 
     Attributes:
         name: the collection behind the alias; None before the first sync.
-        model: the model of its vectors.
+        model: the model of the last sync.
         last_sync: when the last finished sync ended.
     """
 
@@ -93,13 +93,8 @@ def _collection_status(store: Store, connection: PsycopgConnection, collection: 
         _repository_status(store, connection, collection, name, repo_name, known.get(repo_name, (0, 0))[1])
         for repo_name in sorted({*documents, *known})
     ]
-    return CollectionStatus(
-        collection=collection.alias,
-        name=name,
-        model=_model(store, name),
-        last_sync=ledgers.last_sync(connection, collection.alias),
-        repositories=repositories,
-    )
+    model, finished_at = ledgers.last_sync(connection, collection.alias)
+    return CollectionStatus(collection.alias, name, model, finished_at, repositories)
 
 
 def _repository_status(
@@ -122,11 +117,3 @@ def _repository_status(
     connection.commit()
     entities = store.count(name, f"repo_name == {literal(repo_name)}") if name else 0
     return RepositoryStatus(repo_name, documents, entities, refused, changed)
-
-
-def _model(store: Store, name: str | None) -> str | None:
-    """The model of a collection's vectors; every entity has the same."""
-    if name is None:
-        return None
-    entity = next(store.read(name, "", ["embedding_model"]), None)
-    return str(entity["embedding_model"]) if entity else None

@@ -53,9 +53,11 @@ class Store:
             _refuse_if_in_use(lite_path)
             # read when it is imported; its own limit of 128 MB is held in memory several times over
             os.environ.setdefault("MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES", str(LITE_BUFFER_BYTES))
-        quieten()
+        # gRPC's core logs by itself, and reads this when it is imported
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from pymilvus import MilvusClient
 
+        _quieten()
         token = settings.milvus_token.get_secret_value() if settings.milvus_token else ""
         options: dict[str, Any] = {"token": token, "timeout": CONNECT_TIMEOUT_SECONDS}
         if lite_path is not None:
@@ -87,6 +89,19 @@ class Store:
             # the client's close leaves the in-process server running, and with it the lock on the file
             server_manager_instance.release_server(str(self._lite_path))
 
+    def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Call a method of the client.
+
+        Raises:
+            PlimsollError: Milvus refused, or has gone away.
+        """
+        from pymilvus import MilvusException
+
+        try:
+            return getattr(self._client, method)(*arguments, **options)
+        except MilvusException as error:
+            raise PlimsollError(f"Milvus: {method}: {_reason(error, '')}", remedy=REMEDY) from error
+
     @property
     def is_lite(self) -> bool:
         """Whether this is Milvus Lite."""
@@ -94,59 +109,67 @@ class Store:
 
     def alias_target(self, alias: str) -> str | None:
         """The collection behind an alias; None if there is none."""
-        for name in self._client.list_collections():
-            found = self._client.list_aliases(collection_name=name)
+        for name in self.collections():
+            found = self._call("list_aliases", collection_name=name)
             aliases = found.get("aliases", []) if isinstance(found, dict) else found
             if alias in aliases:
                 return str(name)
         return None
 
+    def collections(self) -> list[str]:
+        """Every collection."""
+        return sorted(self._call("list_collections"))
+
     def collections_of(self, collection: Collection) -> list[str]:
         """Every collection that was ever made for this alias and is still there."""
-        return sorted(name for name in self._client.list_collections() if name.startswith(f"{collection.alias}_"))
+        return [name for name in self.collections() if name.startswith(f"{collection.alias}_")]
 
     def create(self, collection: Collection, name: str, dimension: int) -> None:
         """Make a collection unless it is there."""
-        if not self._client.has_collection(name):
+        if not self._call("has_collection", name):
             index = self._client.prepare_index_params()
             # brute force in Lite: its other indexes save little at its sizes and cost recall
             kind, parameters = ("FLAT", {}) if self.is_lite else ("HNSW", {"M": 16, "efConstruction": 200})
             index.add_index("vector", index_type=kind, metric_type="COSINE", params=parameters)
-            self._client.create_collection(
-                name, schema=milvus_schema(collection, dimension), index_params=index, consistency_level="Strong"
+            self._call(
+                "create_collection",
+                name,
+                schema=milvus_schema(collection, dimension),
+                index_params=index,
+                consistency_level="Strong",
             )
 
     def _load(self, name: str) -> None:
         """Bring a collection into memory, as Milvus asks before it reads; Lite forgets that at its end."""
         if name not in self._loaded:
-            self._client.load_collection(name)
+            self._call("load_collection", name)
             self._loaded.add(name)
 
     def switch_alias(self, alias: str, name: str) -> None:
         """Point the alias at another collection, in one step."""
         if self.alias_target(alias) is None:
-            self._client.create_alias(collection_name=name, alias=alias)
+            self._call("create_alias", collection_name=name, alias=alias)
         else:
-            self._client.alter_alias(collection_name=name, alias=alias)
+            self._call("alter_alias", collection_name=name, alias=alias)
 
     def drop(self, name: str) -> None:
         """Remove a collection."""
-        self._client.drop_collection(name)
+        self._call("drop_collection", name)
 
     def count(self, name: str, expression: str = "") -> int:
         """How many entities there are."""
         if self.is_lite and not expression:
             # exact there, and asks for nothing to be read into memory
-            return int(self._client.get_collection_stats(name)["row_count"])
+            return int(self._call("get_collection_stats", name)["row_count"])
         self._load(name)
-        rows = self._client.query(name, filter=expression, output_fields=["count(*)"])
+        rows = self._call("query", name, filter=expression, output_fields=["count(*)"])
         return int(rows[0]["count(*)"])
 
     def read(self, name: str, expression: str, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Entities that match an expression, in no order."""
         self._load(name)
-        iterator = self._client.query_iterator(
-            name, filter=expression, output_fields=list(fields), batch_size=READ_ROWS
+        iterator = self._call(
+            "query_iterator", name, filter=expression, output_fields=list(fields), batch_size=READ_ROWS
         )
         try:
             while batch := iterator.next():
@@ -157,26 +180,27 @@ class Store:
     def get(self, name: str, ids: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]]:
         """The entities with these ids."""
         self._load(name)
-        return list(self._client.get(name, ids=list(ids), output_fields=list(fields)))
+        return list(self._call("get", name, ids=list(ids), output_fields=list(fields)))
 
     def upsert(self, name: str, entities: Sequence[Mapping[str, Any]]) -> None:
         """Write entities, in place of those with the same ids."""
         if entities:
-            self._client.upsert(name, [dict(entity) for entity in entities])
+            self._call("upsert", name, [dict(entity) for entity in entities])
 
     def delete(self, name: str, ids: Iterable[str]) -> None:
         """Remove the entities with these ids."""
         if found := list(ids):
-            self._client.delete(name, ids=found)
+            self._call("delete", name, ids=found)
 
     def flush(self, name: str) -> None:
         """Make what was written durable."""
-        self._client.flush(name)
+        self._call("flush", name)
 
     def search(self, name: str, vector: Sequence[float], expression: str, limit: int) -> list[tuple[str, float]]:
         """The nearest entities: (id, cosine), nearest first."""
         self._load(name)
-        hits = self._client.search(
+        hits = self._call(
+            "search",
             name,
             data=[list(vector)],
             anns_field="vector",
@@ -205,15 +229,18 @@ def ping(settings: Settings) -> dict[str, Any]:
         PlimsollError: it does not.
     """
     with Store.open(settings) as store:
-        return {"url": settings.milvus_uri, "collections": sorted(store._client.list_collections())}
+        return {"url": settings.milvus_uri, "collections": store.collections()}
 
 
-def quieten() -> None:
+def _quieten() -> None:
     """Keep the clients' own logging, which repeats every error with a traceback, out of ours."""
-    # gRPC's core logs by itself, and reads this when it is imported
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     for name in ("pymilvus", "milvus_lite", "grpc"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # each module of pymilvus has a logger with a level of its own
+    logging.getLogger("pymilvus").propagate = False
+    for name in list(logging.Logger.manager.loggerDict):
+        if name.startswith("pymilvus"):
+            logging.getLogger(name).disabled = True
 
 
 def _refuse_if_in_use(path: Path) -> None:

