@@ -36,9 +36,61 @@ repositories as (
 
 ),
 
+{# imported once for each use: a CTE that is named twice is computed as a whole, past every index #}
 pull_requests as (
 
     select * from {{ ref('repo_prs') }}
+
+),
+
+created as (
+
+    select
+        pr_id,
+        created_at
+
+    from {{ ref('repo_prs') }}
+
+),
+
+merged as (
+
+    select
+        pr_id,
+        merged_at
+
+    from {{ ref('repo_prs') }}
+
+),
+
+{# one range a time, each through its index; joined by either at once, every pull request is compared with every window #}
+in_window as (
+
+    select
+        windows.window_days,
+        windows.start_date,
+        windows.end_date,
+        created.pr_id
+
+    from windows
+    inner join created
+        on
+            created.created_at >= {{ utc_midnight('windows.start_date') }}
+            and created.created_at < {{ utc_midnight('windows.end_date + 1') }}
+
+    union distinct
+
+    select
+        windows.window_days,
+        windows.start_date,
+        windows.end_date,
+        merged.pr_id
+
+    from windows
+    inner join merged
+        on
+            merged.merged_at >= {{ utc_midnight('windows.start_date') }}
+            and merged.merged_at < {{ utc_midnight('windows.end_date + 1') }}
 
 ),
 
@@ -48,17 +100,17 @@ final as (
         {{ surrogate_id([
             'pull_requests.author',
             'pull_requests.repo_name',
-            'windows.window_days',
-            'windows.end_date',
+            'in_window.window_days',
+            'in_window.end_date',
             'pull_requests.pr_id',
         ]) }} as id,
         accounts.account_id,
         pull_requests.author as username,
         repositories.repo_id,
         pull_requests.repo_name,
-        windows.window_days,
-        windows.start_date,
-        windows.end_date,
+        in_window.window_days,
+        in_window.start_date,
+        in_window.end_date,
         pull_requests.pr_id,
         pull_requests.pr_number,
         pull_requests.title,
@@ -71,17 +123,9 @@ final as (
         pull_requests.merged_at,
         pull_requests.created_at
 
-    from windows
+    from in_window
     inner join pull_requests
-        on
-            (
-                pull_requests.created_at >= {{ utc_midnight('windows.start_date') }}
-                and pull_requests.created_at < {{ utc_midnight('windows.end_date + 1') }}
-            )
-            or (
-                pull_requests.merged_at >= {{ utc_midnight('windows.start_date') }}
-                and pull_requests.merged_at < {{ utc_midnight('windows.end_date + 1') }}
-            )
+        on in_window.pr_id = pull_requests.pr_id
     inner join accounts
         on pull_requests.author = accounts.username
     inner join repositories
