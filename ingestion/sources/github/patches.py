@@ -5,19 +5,15 @@ with 0 changed lines and no patch. Numbers of lines are therefore GraphQL's thro
 patch came.
 """
 
-import logging
-
 from ingestion.sources.github import tables
 from ingestion.sources.github.client import GitHubClient, NotFoundError, Spent
 from ingestion.sources.github.shaping import Row, Rows
-
-logger = logging.getLogger(__name__)
 
 PAGE = 100
 FILES_AT_MOST = 3000
 
 
-def add_patches(client: GitHubClient, repository: str, rows: Rows, spent: Spent) -> None:
+def add_patches(client: GitHubClient, repository: str, rows: Rows, spent: Spent) -> int:
     """Add to the rows of files what REST knows of them.
 
     `patch_status` becomes `loaded`, `too_large` (GitHub left the patch out although lines changed), `binary` (no lines
@@ -28,6 +24,9 @@ def add_patches(client: GitHubClient, repository: str, rows: Rows, spent: Spent)
         repository: `owner/name`.
         rows: hydrated pull requests with their files; changed in place.
         spent: is charged with every request.
+
+    Returns:
+        The number of files whose patch GitHub left out although lines changed, or did not list at all.
     """
     files: dict[int, dict[str, Row]] = {}
     for file in rows[tables.FILES]:
@@ -36,12 +35,12 @@ def add_patches(client: GitHubClient, repository: str, rows: Rows, spent: Spent)
         own = files.get(pull_request["id"])
         if own:
             _add_to(client, repository, pull_request["number"], own, spent)
+    return sum(row["patch_status"] in ("too_large", "not_listed") for own in files.values() for row in own.values())
 
 
 def _add_to(client: GitHubClient, repository: str, number: int, files: dict[str, Row], spent: Spent) -> None:
     for row in files.values():
         row["patch_status"] = "not_listed"
-    left_out = 0
     for page in range(1, FILES_AT_MOST // PAGE + 1):
         try:
             path = f"/repos/{repository}/pulls/{number}/files"
@@ -59,14 +58,7 @@ def _add_to(client: GitHubClient, repository: str, number: int, files: dict[str,
                 row["patch_status"] = "loaded"
             elif row["additions"] + row["deletions"] > 0:
                 row["patch_status"] = "too_large"
-                left_out += 1
             else:
                 row["patch_status"] = "binary" if item["status"] in ("modified", "added", "changed") else "loaded"
         if len(listed) < PAGE:
             break
-    if left_out:
-        logger.warning("%s#%d: GitHub leaves out the patches of %d files, too large", repository, number, left_out)
-    if len(files) > FILES_AT_MOST:
-        logger.warning(
-            "%s#%d: GitHub lists patches of %d of its %d files", repository, number, FILES_AT_MOST, len(files)
-        )

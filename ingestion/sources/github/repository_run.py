@@ -91,6 +91,7 @@ class RepositoryRun:
         self._waiting: list[Entry] = []
         self._submitted: set[int] = set()
         self._is_counted = False
+        self._patches_left_out = 0
         self._lock = threading.Lock()
 
     def run(self) -> End:
@@ -142,6 +143,12 @@ class RepositoryRun:
         for step in self._report.steps:
             step.finish()
         self._report.status = "partial" if self._report.letters else "done"
+        if self._patches_left_out:
+            logger.warning(
+                "%s: GitHub leaves out the patches of %d files, too large to show; their patch_status says which",
+                name,
+                self._patches_left_out,
+            )
         memory = {
             "watermark": self._watermark(page, watermark),
             "batch_size": self._size.current,
@@ -281,7 +288,9 @@ class RepositoryRun:
         if self._patches:
             with self._lock:
                 step = self._report.step("patches")
-            patches.add_patches(self._context.client, self._report.repository, hydrated.rows, step.spent)
+            left_out = patches.add_patches(self._context.client, self._report.repository, hydrated.rows, step.spent)
+            with self._lock:
+                self._patches_left_out += left_out
         with self._lock:
             step = self._report.step("hydrate")
             step.hydrated += len(hydrated.ids)
