@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 from psycopg2.extras import execute_values
 
-from embeddings.collections import Collection
+from embeddings.collections import FILE_CHANGES, Collection
 from embeddings.documents import Document
 from embeddings.ledger import SCHEMA
 from embeddings.words import terms
@@ -51,6 +51,7 @@ class LexicalIndex:
         self._collection = collection
         self._documents = f"{schema}.{collection.alias}_documents"
         self._postings = f"{schema}.{collection.alias}_postings"
+        self._size: tuple[int, float] | None = None
 
     def prepare(self) -> None:
         """Make the tables unless they are there."""
@@ -93,6 +94,7 @@ class LexicalIndex:
         """Write documents, in place of those with the same ids."""
         if not documents:
             return
+        self._size = None
         self.remove([document.id for document in documents])
         counted = [(document, _frequencies(document)) for document in documents]
         rows = [
@@ -128,6 +130,7 @@ class LexicalIndex:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove the documents with these ids."""
+        self._size = None
         with self._connection.cursor() as cursor:
             cursor.execute(
                 f"""
@@ -148,63 +151,66 @@ class LexicalIndex:
 
     def search(self, query_terms: Iterable[str], condition: Condition, limit: int) -> list[tuple[str, float]]:
         """The documents that match best: (id, BM25 score), best first."""
-        wanted = Counter(query_terms)
+        wanted = list(dict.fromkeys(query_terms))
         if not wanted:
             return []
-        where = f"and {condition.sql}" if condition.sql else ""
-        mart = (
-            f"""
-            inner join marts.{self._collection.mart} as mart
-                on documents.repo_name = mart.repo_name and documents.pr_number = mart.pr_number
-                {"and documents.file_path = mart.file_path" if self._collection.mart == "file_changes" else ""}
-            """
-            if condition.sql
-            else ""
-        )
+        query = f"""
+            with hits as materialized (
+                select term, document, frequency, length from {self._postings} where term = any(%s)
+            ),
+
+            weights as (
+                select term, ln(1 + (%s - count(*) + 0.5) / (count(*) + 0.5)) as rarity from hits group by term
+            ),
+
+            scores as (
+                select
+                    hits.document,
+                    sum(
+                        weights.rarity * hits.frequency * ({K1} + 1)
+                        / (hits.frequency + {K1} * (1 - {B} + {B} * hits.length / %s))
+                    ) as score
+                from hits
+                inner join weights on hits.term = weights.term
+                group by hits.document
+            ),
+
+            best as ({self._best(condition)})
+
+            select documents.id, best.score
+            from best
+            inner join {self._documents} as documents on best.document = documents.document
+            order by best.score desc, documents.id
+        """
+        documents, mean_length = self._measure()
         with self._connection.cursor() as cursor:
-            cursor.execute(
-                f"""
-                with size as materialized (
-                    select count(*) as documents, coalesce(nullif(avg(length), 0), 1) as mean_length
-                    from {self._documents}
-                ),
-
-                hits as materialized (
-                    select term, document, frequency, length from {self._postings} where term = any(%s)
-                ),
-
-                weights as (
-                    select
-                        term,
-                        ln(1 + (min(size.documents) - count(*) + 0.5) / (count(*) + 0.5)) as rarity
-                    from hits cross join size
-                    group by term
-                ),
-
-                scores as (
-                    select
-                        hits.document,
-                        sum(
-                            weights.rarity * hits.frequency * ({K1} + 1)
-                            / (hits.frequency + {K1} * (1 - {B} + {B} * hits.length / size.mean_length))
-                        ) as score
-                    from hits
-                    inner join weights on hits.term = weights.term
-                    cross join size
-                    group by hits.document
-                )
-
-                select documents.id, scores.score
-                from scores
-                inner join {self._documents} as documents on scores.document = documents.document
-                {mart}
-                where scores.score > 0 {where}
-                order by scores.score desc, documents.id
-                limit %s
-                """,
-                (list(wanted), *condition.parameters, limit),
-            )
+            cursor.execute(query, (wanted, documents, mean_length, *condition.parameters, limit))
             return [(id, float(score)) for id, score in cursor.fetchall()]
+
+    def _best(self, condition: Condition) -> str:
+        """The highest scores among the documents that meet the condition."""
+        last = "order by score desc, document limit %s"
+        if not condition.sql:
+            # nothing to look up before the few that are wanted are known
+            return f"select document, score from scores {last}"
+        same_file = "and documents.file_path = mart.file_path" if self._collection is FILE_CHANGES else ""
+        return f"""
+            select scores.document, scores.score
+            from scores
+            inner join {self._documents} as documents on scores.document = documents.document
+            inner join marts.{self._collection.mart} as mart
+                on documents.repo_name = mart.repo_name and documents.pr_number = mart.pr_number {same_file}
+            where {condition.sql}
+            {last}
+        """
+
+    def _measure(self) -> tuple[int, float]:
+        """(documents, their mean length), looked up once: BM25 hardly notices a sync in between."""
+        if self._size is None:
+            with self._connection.cursor() as cursor:
+                cursor.execute(f"select count(*), coalesce(nullif(avg(length), 0), 1) from {self._documents}")
+                self._size = cursor.fetchone() or (0, 1.0)
+        return self._size
 
 
 def _frequencies(document: Document) -> Counter[str]:

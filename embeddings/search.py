@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
 from embeddings import routes, rows
-from embeddings.collections import FILE_CHANGES, PR_INDEX, Collection
+from embeddings.collections import COLLECTIONS, FILE_CHANGES, PR_INDEX, Collection
 from embeddings.direct import answer
 from embeddings.encoders import Encoder, choose
 from embeddings.filters import Filters
@@ -121,6 +121,9 @@ class Searcher:
         self._connection = connection
         self._store: Store | None = None
         self._encoder: Encoder | None = None
+        self._lexical_indexes = {
+            alias: LexicalIndex(connection, collection) for alias, collection in COLLECTIONS.items()
+        }
         self._pool = ThreadPoolExecutor(max_workers=1)
 
     @classmethod
@@ -227,7 +230,7 @@ class Searcher:
         self, collection: Collection, query_terms: Sequence[str], filters: Filters, depth: int
     ) -> list[tuple[str, float]]:
         try:
-            return LexicalIndex(self._connection, collection).search(query_terms, filters.condition(collection), depth)
+            return self._lexical_indexes[collection.alias].search(query_terms, filters.condition(collection), depth)
         except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
             raise PlimsollError("nothing has been embedded yet", remedy=NOT_SYNCED) from None
 
