@@ -198,6 +198,7 @@ def main(pull_requests: int, json_path: Path | None) -> None:
     figures = []
     with warehouse(pull_requests) as settings:
         for figure in measure(settings):
+            click.echo(f"{figure.name}: {figure.value:,.1f} {figure.unit}", err=True)
             figures.append(figure)
             target = "" if figure.target is None else f"≤ {figure.target:,.0f} {figure.unit}"
             table.add_row(figure.name, f"{figure.value:,.1f} {figure.unit}", target)
