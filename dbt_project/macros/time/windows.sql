@@ -1,6 +1,6 @@
-{% macro windows() %}
+{% macro windows(end_dates) %}
     {#- one row per window of this build; exactly window_days days, end_date among them -#}
-    {%- for end_date in snapshot_dates() -%}
+    {%- for end_date in end_dates -%}
         {%- set last_date = loop.last -%}
         {%- for days in var('window_days') %}
     select

@@ -17,7 +17,7 @@ author_metrics_daily as (
 
 ranges as (
 
-    {{ windows() }}
+    {{ windows(snapshot_dates()) }}
 
 ),
 

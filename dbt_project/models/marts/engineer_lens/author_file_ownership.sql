@@ -13,11 +13,13 @@
     )
 }}
 
+{% set end_dates = snapshot_dates() %}
+
 with
 
 windows as (
 
-    {{ windows() }}
+    {{ windows(end_dates) }}
 
 ),
 
@@ -40,6 +42,7 @@ repositories as (
 files as (
 
     select * from {{ ref('int_files_renames_followed') }}
+    where {{ happened_in_windows('merged_at', end_dates) }}
 
 ),
 

@@ -13,11 +13,13 @@
     )
 }}
 
+{% set end_dates = snapshot_dates() %}
+
 with
 
 windows as (
 
-    {{ windows() }}
+    {{ windows(end_dates) }}
 
 ),
 
@@ -40,25 +42,30 @@ repositories as (
 daily as (
 
     select * from {{ ref('author_metrics_daily') }}
+    where day between {{ days_of_windows(end_dates) | join(' and ') }}
 
 ),
 
 activities as (
 
     select * from {{ ref('int_author_activities') }}
-    where reviews_submitted > 0
+    where
+        reviews_submitted > 0
+        and day between {{ days_of_windows(end_dates) | join(' and ') }}
 
 ),
 
 pull_requests as (
 
     select * from {{ ref('repo_prs') }}
+    where {{ happened_in_windows('merged_at', end_dates) }}
 
 ),
 
 files as (
 
     select * from {{ ref('int_files_renames_followed') }}
+    where {{ happened_in_windows('merged_at', end_dates) }}
 
 ),
 

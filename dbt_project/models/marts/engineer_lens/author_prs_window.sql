@@ -12,11 +12,13 @@
     )
 }}
 
+{% set end_dates = snapshot_dates() %}
+
 with
 
 windows as (
 
-    {{ windows() }}
+    {{ windows(end_dates) }}
 
 ),
 
@@ -50,6 +52,7 @@ created as (
         created_at
 
     from {{ ref('repo_prs') }}
+    where {{ happened_in_windows('created_at', end_dates) }}
 
 ),
 
@@ -60,6 +63,7 @@ merged as (
         merged_at
 
     from {{ ref('repo_prs') }}
+    where {{ happened_in_windows('merged_at', end_dates) }}
 
 ),
 
