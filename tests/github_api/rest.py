@@ -155,24 +155,24 @@ def _one_repository(call: Call, name: str) -> Answer:
     return repository if isinstance(repository, Answer) else Answer(200, _repository(repository))
 
 
-def _pull_request(call: Call, repository: Repository, number: str) -> PullRequest | None:
-    return repository.pull_requests.get(int(number))
+def _found_pull_request(call: Call, name: str, number: str) -> PullRequest | Answer:
+    repository = _found(call, name)
+    if isinstance(repository, Answer):
+        return repository
+    return repository.pull_requests.get(int(number)) or not_found()
 
 
 def _files(call: Call, name: str, number: str) -> Answer:
-    repository = _found(call, name)
-    return repository if isinstance(repository, Answer) else _files_page(call, repository, number)
+    pull_request = _found_pull_request(call, name, number)
+    return pull_request if isinstance(pull_request, Answer) else _files_page(call, pull_request)
 
 
 def _files_by_id(call: Call, database_id: str, number: str) -> Answer:
-    rows = [row for row in call.organisation.repositories() if row.database_id == int(database_id)]
-    return _files_page(call, rows[0], number) if rows else not_found()
+    names = [row.name_with_owner for row in call.organisation.repositories() if row.database_id == int(database_id)]
+    return _files(call, names[0], number) if names else not_found()
 
 
-def _files_page(call: Call, repository: Repository, number: str) -> Answer:
-    pull_request = _pull_request(call, repository, number)
-    if pull_request is None:
-        return not_found()
+def _files_page(call: Call, pull_request: PullRequest) -> Answer:
     rows, lines = [], 0
     for file in pull_request.files[:FILES_LIMIT]:
         # once the patches of an answer reach GitHub's limit, files follow without patch and without counts
@@ -200,12 +200,9 @@ def _file(pull_request: PullRequest, file: File, is_cut: bool) -> dict[str, Any]
 
 
 def _pull(call: Call, name: str, number: str) -> Answer:
-    repository = _found(call, name)
-    if isinstance(repository, Answer):
-        return repository
-    pull_request = _pull_request(call, repository, number)
-    if pull_request is None:
-        return not_found()
+    pull_request = _found_pull_request(call, name, number)
+    if isinstance(pull_request, Answer):
+        return pull_request
     author = alive(pull_request.author)
     return Answer(
         200,
@@ -235,12 +232,9 @@ def _pulls(call: Call, name: str) -> Answer:
 
 def _children(call: Call, name: str, kind: str, number: str, children: str) -> Answer:
     """The lists below a pull request that a reader without GraphQL asks for, as ids alone."""
-    repository = _found(call, name)
-    if isinstance(repository, Answer):
-        return repository
-    pull_request = _pull_request(call, repository, number)
-    if pull_request is None:
-        return not_found()
+    pull_request = _found_pull_request(call, name, number)
+    if isinstance(pull_request, Answer):
+        return pull_request
     rows: dict[str, list[Any]] = {
         "pulls/commits": pull_request.commits,
         "pulls/reviews": pull_request.reviews,
