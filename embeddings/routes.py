@@ -6,6 +6,7 @@ query.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,7 @@ _PULL_REQUEST = (
     re.compile(r"^(?:(?:pr|pull|pull request)\s*)?#?(?P<number>\d{1,9})$", re.IGNORECASE),
 )
 _AUTHOR = re.compile(r"^(?:@|author:\s*)(?P<author>[\w-]+(?:\[bot\])?)$", re.IGNORECASE)
+_LOGIN = re.compile(r"^[A-Za-z0-9][\w-]{0,38}(?:\[bot\])?$")
 _PATH = re.compile(r"^(?=.*[/.])[\w@+().\[\]-]+(?:/[\w@+().\[\]-]+)*/?$")
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}$")
 _QUOTED = re.compile(r"""^\s*(["'“`]).+(["'”`])\s*$""", re.DOTALL)
@@ -43,10 +45,14 @@ class Route:
     path: str | None = None
 
 
-def choose(query: str) -> Route:
+def choose(query: str, is_author: Callable[[str], bool] = lambda login: False) -> Route:
     """The way to answer a query.
 
     A direct or a lexical answer may turn out empty; the search then goes on as hybrid.
+
+    Args:
+        query: what was asked.
+        is_author: whether a single word is the login of somebody who opened a pull request.
     """
     text = query.strip()
     for pattern in _PULL_REQUEST:
@@ -55,6 +61,8 @@ def choose(query: str) -> Route:
             return Route("direct", "it names a pull request", repo_name=found.get("repo"), number=int(found["number"]))
     if match := _AUTHOR.match(text):
         return Route("direct", "it names a person", author=match["author"])
+    if _LOGIN.match(text) and is_author(text):
+        return Route("direct", "it is somebody's login", author=text)
     if _PATH.match(text) and ("/" in text or _EXTENSION.search(text)):
         return Route("direct", "it names a path", path=text.strip("/"))
     if _QUOTED.match(text):

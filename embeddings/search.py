@@ -152,7 +152,9 @@ class Searcher:
         query = cut_bytes(query.replace("\x00", " "), QUERY_BYTES).strip()
         if not query:
             raise PlimsollError("the query is empty", remedy="Say what to look for")
-        route = routes.choose(query)
+        route = routes.choose(
+            query, lambda login: with_stored_names(self._connection, Filters(author=login)) is not None
+        )
         explanation = [f"route {route.name}: {route.reason}"]
         stored = with_stored_names(self._connection, filters)
         if stored is None:

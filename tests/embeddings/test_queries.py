@@ -49,6 +49,11 @@ def test_route(query: str, name: str, target: dict[str, object]) -> None:
     assert {key: value for key, value in named.items() if value is not None} == target
 
 
+def test_one_word_is_a_login_if_somebody_has_it() -> None:
+    for query, route in (("jane", "direct"), ("renovate[bot]", "direct"), ("joan", "hybrid"), ("jane wrote", "hybrid")):
+        assert choose(query, lambda login: login in ("jane", "renovate[bot]")).name == route
+
+
 @given(st.text(max_size=200))
 def test_any_query_has_a_route(query: str) -> None:
     assert choose(query).reason

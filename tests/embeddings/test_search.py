@@ -62,6 +62,7 @@ def test_each_route_answers(searcher: Searcher) -> None:
         ("#3", "direct", 3),
         ("acme/web#5", "direct", 5),
         ("@ana", "direct", 4),
+        ("ANA", "direct", 4),
         ("db/migrations", "direct", 3),
         ("charts.ts", "direct", 5),
         ("ClientInitKey", "lexical", 4),
