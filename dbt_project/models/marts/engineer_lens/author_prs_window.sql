@@ -67,7 +67,8 @@ merged as (
 
 ),
 
-{# one range a time, each through its index; joined by either at once, every pull request is compared with every window #}
+{# one range a time, each through its index; joined by either at once, every pull request is compared with every
+   window #}
 in_window as (
 
     select
