@@ -18,7 +18,7 @@ from embeddings import rows
 from embeddings.collections import PR_INDEX
 from embeddings.documents import Document, pull_request_document
 from embeddings.encoders import Encoder
-from embeddings.encoders.base import mean_direction
+from embeddings.encoders.base import encode_views
 from embeddings.fusion import Ranking, fuse
 from embeddings.lexical import Condition, LexicalIndex
 from embeddings.search import DEPTH
@@ -186,10 +186,7 @@ def _dense_rankings(
     ids, vectors = [], []
     for start in range(0, len(documents), encoder.batch_size):
         batch = documents[start : start + encoder.batch_size]
-        texts = list(dict.fromkeys(view for document in batch for view in document.views))
-        embedded = dict(zip(texts, encoder.encode(texts), strict=True))
-        for document in batch:
-            vector = mean_direction([embedded[view] for view in document.views])
+        for document, vector in zip(batch, encode_views(encoder, [each.views for each in batch]), strict=True):
             if vector is not None:
                 ids.append(document.id)
                 vectors.append(vector)

@@ -18,7 +18,7 @@ from embeddings import rows
 from embeddings.collections import Collection
 from embeddings.documents import Document
 from embeddings.encoders import Encoder, Vector
-from embeddings.encoders.base import mean_direction
+from embeddings.encoders.base import encode_views
 from embeddings.ledger import Entry, Ledger
 from embeddings.lexical import LexicalIndex
 from embeddings.prose import cut_bytes
@@ -268,12 +268,8 @@ class CollectionSync:
         report.embedded += len(entities) - len(kept)
 
     def _embed(self, documents: Sequence[Document]) -> dict[str, Vector | None]:
-        # the same text is embedded once: file changes of a pull request share their title
-        texts = list(dict.fromkeys(view for document in documents for view in document.views))
-        if not texts:
-            return {}
-        vectors = dict(zip(texts, self._encoder.encode(texts), strict=True))
-        return {document.id: mean_direction([vectors[view] for view in document.views]) for document in documents}
+        vectors = encode_views(self._encoder, [document.views for document in documents])
+        return {document.id: vector for document, vector in zip(documents, vectors, strict=True)}
 
     def _vectors_held(self, name: str, documents: Sequence[Document]) -> dict[str, tuple[Sequence[float], int]]:
         """Id → the vector that Milvus has, and when it was made."""

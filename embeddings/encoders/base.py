@@ -55,6 +55,16 @@ class Encoder(Protocol):
         ...
 
 
+def encode_views(encoder: Encoder, documents: Sequence[Sequence[str]]) -> list[Vector | None]:
+    """The vector of each document, given as its views; None for one with a view that the model refuses.
+
+    A text is embedded once, however many documents have it: file changes of a pull request share its title.
+    """
+    texts = list(dict.fromkeys(view for views in documents for view in views))
+    vectors = dict(zip(texts, encoder.encode(texts), strict=True)) if texts else {}
+    return [mean_direction([vectors[view] for view in views]) for views in documents]
+
+
 def unit(vector: Vector) -> Vector | None:
     """`vector` at length 1; None for one that has no direction, which cosine could not rank."""
     length = float(np.linalg.norm(vector))
