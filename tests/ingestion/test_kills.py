@@ -122,7 +122,7 @@ def test_killed_run_repeats_at_most_a_package(home: Path, settings: Settings) ->
 
 
 def test_interrupt_finishes_the_package_in_hand_and_says_so(settings: Settings, organisation: Organisation) -> None:
-    with GitHubDouble(organisation, limits=Limits(latency=1.0)) as api:
+    with GitHubDouble(organisation, limits=Limits(latency=0.5)) as api:
         command = [
             sys.executable,
             "-m",
