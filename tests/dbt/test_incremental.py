@@ -38,11 +38,15 @@ class Rules:
 
     def flag_bot(self, history: History) -> str:
         login = self.random.choice(list(history.users.values()))["login"]
-        return self._edit("bot_accounts", lambda rows, columns: [*rows, {columns[0]: login}])
+        return self._edit(
+            "bot_accounts",
+            lambda rows, columns: [*(row for row in rows if row[columns[0]] != login), {columns[0]: login}],
+        )
 
     def add_alias(self, history: History) -> str:
         alias, username = self.random.sample([user["login"] for user in history.users.values()], 2)
-        return self._edit("author_aliases", lambda rows, columns: [*rows, {"alias": alias, "username": username}])
+        # an alias stands once and leads to no other alias, as the seed's own tests want it
+        return self._edit("author_aliases", lambda rows, columns: [{"alias": alias, "username": username}])
 
     def drop_row(self, history: History) -> str:
         name = self.random.choice(["risk_rules", "feature_labels", "bot_accounts"])

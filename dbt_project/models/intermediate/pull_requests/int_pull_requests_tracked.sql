@@ -155,7 +155,7 @@ final as (
         or identified.merged_by is distinct from previous.merged_by
         or identified.is_deleted is distinct from previous.is_deleted
         or identified.enriched_at is distinct from previous.enriched_at
-        or identified.pr_id in (select pr_id from with_renamed_participants)
+        or identified.pr_id in (select with_renamed_participants.pr_id from with_renamed_participants)
 
     union all
 
