@@ -232,19 +232,9 @@ def _pipeline(database: Connection, folder: Path) -> dlt.Pipeline:
     return dlt.pipeline(
         PIPELINE,
         pipelines_dir=str(folder),
-        destination=destination_of(database),
+        destination=dlt.destinations.postgres(database.dlt_url),
         dataset_name=DATASET,
     )
-
-
-def destination_of(database: Connection) -> dlt.destinations.postgres:
-    """A Postgres as dlt's destination; dlt wants a password and a host even where a socket needs neither."""
-    parameters = dict(database.parameters)
-    host = database.host
-    if host.startswith("/"):
-        parameters["host"], host = host, "localhost"
-    complete = Connection(host, database.port, database.user, database.password or "none", database.dbname, parameters)
-    return dlt.destinations.postgres(complete.url)
 
 
 @contextmanager

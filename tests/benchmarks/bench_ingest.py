@@ -27,7 +27,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.loading import Selection, destination_of, load
+from ingestion.loading import Selection, load
 from ingestion.sources.github import package_source, tables
 from ingestion.sources.github.access import connect_to_github
 from ingestion.sources.github.extraction import Extraction
@@ -188,7 +188,7 @@ def _load_arrow(settings: Settings, packages: list[Package]) -> None:
         pipeline = dlt.pipeline(
             "bench_arrow",
             pipelines_dir=folder,
-            destination=destination_of(settings.database),
+            destination=dlt.destinations.postgres(settings.database.dlt_url),
             dataset_name="bench_arrow",
         )
         for package in packages:
@@ -198,7 +198,10 @@ def _load_arrow(settings: Settings, packages: list[Package]) -> None:
 def _load_rows(settings: Settings, packages: list[Package]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         pipeline = dlt.pipeline(
-            "bench_rows", pipelines_dir=folder, destination=destination_of(settings.database), dataset_name="bench_rows"
+            "bench_rows",
+            pipelines_dir=folder,
+            destination=dlt.destinations.postgres(settings.database.dlt_url),
+            dataset_name="bench_rows",
         )
         for package in packages:
             pipeline.run(
