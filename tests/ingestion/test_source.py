@@ -7,7 +7,6 @@ import dlt
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from ingestion.loading import destination_of
 from ingestion.sources.github import github, tables
 from tests.github_api import GitHubDouble
 from tests.github_api.model import Repository
@@ -33,7 +32,7 @@ def pipeline(settings: Settings, api: GitHubDouble, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("GITHUB_API_URL", api.url)
     monkeypatch.setenv("GITHUB_GRAPHQL_URL", api.graphql_url)
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    destination = destination_of(settings.database)
+    destination = dlt.destinations.postgres(settings.database.dlt_url)
     return dlt.pipeline("mine", pipelines_dir=str(tmp_path), destination=destination, dataset_name="mine")
 
 
