@@ -33,7 +33,8 @@ def test_full_refresh_gives_the_same_rows(scratch: Project) -> None:
 def test_build_after_an_empty_build_is_whole(scratch: Project) -> None:
     before = marts.read(scratch)
     scratch.dbt("build", *WITHOUT_SMALL_TESTS, "--empty", vars=VARS).check()
-    scratch.dbt("run", *TABLES, vars=VARS).check()
+    # with the staging views, which are empty too after an empty build
+    scratch.dbt("run", vars=VARS).check()
     assert not marts.differences(before, marts.read(scratch))
 
 
