@@ -38,7 +38,8 @@ enrichments as (
 
 ),
 
-participations as (
+{# read by incremental builds alone -#}
+participations as (  -- noqa: ST03
 
     select
         pr_id,
