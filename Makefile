@@ -5,7 +5,7 @@
 PYTHON := .venv/bin/python
 SYSTEM_PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do command -v $$name >/dev/null 2>&1 && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$name && break; done)
 # uv where it is there, else pip; the lock is complete, so that pip need not look for what is missing
-INSTALL = $(if $(shell command -v uv),uv pip install -q --python $(PYTHON) -r,$(PYTHON) -m pip install -q --no-deps --disable-pip-version-check -r)
+INSTALL = $(if $(shell command -v uv),uv pip install -q --python $(PYTHON) -r,$(PYTHON) -m pip install -q --no-deps --no-compile --disable-pip-version-check -r)
 N ?= 100000
 EVERY ?= 7
 export DO_NOT_TRACK = 1
