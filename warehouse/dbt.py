@@ -22,16 +22,18 @@ def environment(settings: Settings) -> dict[str, str]:
 
     What `.env` says is in it: dbt does not read that file.
     """
-    values = {
-        **os.environ,
-        **settings.database.environment(),
-        "PLIMSOLL_HOME": str(settings.home),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    }
+    values = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    # nothing that profiles.yml finds by itself: with other variables than last time dbt parses the whole project again
+    if "PLIMSOLL_HOME" in values or settings.home != Settings.model_fields["home"].default:
+        values["PLIMSOLL_HOME"] = str(settings.home)
+    connection = settings.database.environment()
+    if settings.database.is_embedded:
+        connection = {"PGDATABASE": settings.database.dbname} if settings.pgdatabase else {}
+        values.pop("PGHOST", None)
     # the PG variables say the same, and whoever reads these would have to take them apart again
     for name in ("DATABASE_URL", "SUPABASE_DB_URL"):
         values.pop(name, None)
-    return values
+    return values | connection
 
 
 def run(settings: Settings, arguments: Sequence[str]) -> int:

@@ -30,6 +30,7 @@ def write_site(settings: Settings, page: Path | None = None) -> Path:
             "--quiet", "--no-use-colors", "docs", "generate", "--static",
             "--project-dir", str(dbt.PROJECT), "--profiles-dir", str(ROOT),
             "--target-path", folder, "--log-path", folder,
+            "--partial-parse-file-path", str(dbt.PROJECT / "target" / "partial_parse.msgpack"),
         )  # fmt: skip
         environment = dbt.environment(settings)
         result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from tests.databases import database
-from warehouse import backup, dbt, health, postgres
+from warehouse import backup, health, postgres
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings, load_settings
 
@@ -120,16 +119,6 @@ def test_broken_backup_leaves_the_database_empty(settings: Settings, tmp_path: P
     file.write_bytes(b"PGDMP but not really")
     with pytest.raises(PlimsollError, match="pg_restore failed"):
         backup.restore(settings, file)
-
-
-def test_dbt_environment_names_the_settings_database(settings: Settings) -> None:
-    environment = dbt.environment(settings)
-    connection = psycopg2.connect(
-        host=environment["PGHOST"], dbname=environment["PGDATABASE"], user=environment["PGUSER"]
-    )
-    with closing(connection):
-        assert connection.info.dbname == settings.database.dbname
-    assert "DATABASE_URL" not in environment
 
 
 def test_health_says_what_is_down(settings: Settings, tmp_path: Path) -> None:

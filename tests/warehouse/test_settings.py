@@ -14,6 +14,7 @@ from dbt_common.context import set_invocation_context
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warehouse import dbt
 from warehouse.errors import PlimsollError
 from warehouse.settings import ROOT, Connection, load_settings, socket_folder
 
@@ -72,6 +73,39 @@ def test_profile_finds_the_embedded_server(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("PLIMSOLL_HOME")
     rendered = profile(monkeypatch, {})
     assert rendered["host"] == load_settings().database.host
+
+
+def test_account_without_a_host_is_not_the_embedded_server_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = profile(monkeypatch, {"PGUSER": "ann", "PGPASSWORD": "p@ss", "PGPORT": "6432", "PGDATABASE": "copy"})
+    same(load_settings().database, rendered)
+    assert rendered["user"] == "postgres"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {},
+        {"PLIMSOLL_HOME": "/srv/a folder/plimsoll"},
+        {"PLIMSOLL_HOME": "/srv/plimsoll", "pgdatabase": "copy"},
+        {"DATABASE_URL": URLS["password as it is"]},
+        {"pghost": "db.example", "pguser": "ann", "pgpassword": "p@ss"},
+    ],
+    ids=lambda overrides: "+".join(overrides) or "nothing set",
+)
+def test_dbt_s_environment_leads_to_the_settings_database(
+    monkeypatch: pytest.MonkeyPatch, overrides: dict[str, str]
+) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://bob@elsewhere/other")
+    settings = load_settings(**{"SUPABASE_DB_URL": None, "DATABASE_URL": None} | overrides)
+    environment = dbt.environment(settings)
+    for name in os.environ.keys() - environment.keys():
+        monkeypatch.delenv(name)
+    same(settings.database, profile(monkeypatch, environment))
+
+
+def test_dbt_s_environment_says_nothing_that_the_profile_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    # else dbt, which compares them, would parse the whole project again after each `make run`
+    assert {name for name in dbt.environment(load_settings()) if name.startswith(("PG", "PLIMSOLL"))} == set()
 
 
 def test_socket_path_is_short_however_long_the_folder() -> None:
