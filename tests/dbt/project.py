@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 from psycopg2 import extensions, extras, sql
 
 from warehouse.postgres import connect
@@ -20,6 +21,8 @@ PROJECT = ROOT / "dbt_project"
 TABLES = ("--exclude", "path:models/staging/github", "path:models/utilities", "*_latest")
 # the tests of single columns and models pass or fail with the sample; the singular ones look at whole warehouses
 WITHOUT_SMALL_TESTS = ("--exclude", "test_type:generic", "test_type:unit")
+MANIFESTS: dict[Path, Manifest] = {}
+"""What dbt parsed, by the project's folder."""
 
 
 @dataclass(frozen=True)
@@ -125,27 +128,36 @@ class Project:
         """A new connection to the database."""
         return connect(self.settings)
 
-    def target(self, vars: Mapping[str, Any], project: Path = PROJECT) -> Path:
-        """The folder of what dbt parsed and compiled: one for each set of vars, since other vars mean parsing anew."""
-        return self.targets / f"{zlib.crc32(repr((project, sorted(vars.items()))).encode()):08x}"
+    def target(self, project: Path = PROJECT) -> Path:
+        """The folder of what dbt parsed and compiled."""
+        return self.targets / f"{zlib.crc32(str(project).encode()):08x}"
 
     def dbt(self, *arguments: str, vars: Mapping[str, Any], project: Path = PROJECT) -> Outcome:
         """Run one dbt command in this process.
+
+        A project is parsed once, and all commands share its manifest: vars are rendered when SQL is compiled, and no
+        configuration depends on one.
 
         Args:
             arguments: the command and its options.
             vars: dbt vars.
             project: the project's folder; a changed copy, for tests that change models or seeds.
         """
-        target = self.target(vars, project)
-        command = [
-            *arguments, "--project-dir", str(project), "--profiles-dir", str(ROOT), "--quiet", "--no-use-colors",
+        target = self.target(project)
+        options = [
+            "--project-dir", str(project), "--profiles-dir", str(ROOT), "--quiet", "--no-use-colors",
             "--target-path", str(target), "--log-path", str(target / "logs"), "--vars", yaml.safe_dump(dict(vars)),
         ]  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.settings.database.environment().items():
                 patch.setenv(name, value)
-            result = dbtRunner().invoke(command)
+            if project not in MANIFESTS:
+                parsed = dbtRunner().invoke(["parse", *options])
+                if not isinstance(parsed.result, Manifest):
+                    return Outcome(False, {}, {}, (), str(parsed.exception))
+                MANIFESTS[project] = parsed.result
+            # writing the manifest again takes longer than most commands
+            result = dbtRunner(MANIFESTS[project]).invoke([*arguments, *options, "--no-write-json"])
         results = getattr(result.result, "results", None) or []
         return Outcome(
             success=bool(result.success),

@@ -89,7 +89,7 @@ def compiled(project: Project, **variables: str) -> dict[str, str]:
     """The plain SQL of every analysis."""
     variables = {**VARS, **variables}
     project.dbt("compile", "--select", "resource_type:analysis", vars=variables).check()
-    folder = project.target(variables) / "compiled" / "plimsoll" / "analyses"
+    folder = project.target() / "compiled" / "plimsoll" / "analyses"
     return {name: (folder / f"{name}.sql").read_text() for name in ANALYSES}
 
 

@@ -49,13 +49,12 @@ def test_thresholds_are_vars(scratch: Project) -> None:
 
 
 def test_slim_build_runs_what_changed_and_what_follows(scratch: Project, tmp_path: Path) -> None:
-    scratch.dbt("parse", vars=VARS)
     changed = tmp_path / "project"
     shutil.copytree(PROJECT, changed, ignore=shutil.ignore_patterns("target", "logs"))
     [model] = changed.glob("models/**/author_metrics_daily.sql")
     model.write_text(model.read_text() + "\n{# changed #}\n")
     found = scratch.dbt(
-        "list", "--select", "state:modified+", "--resource-type", "model", "--state", str(scratch.target(VARS)),
+        "list", "--select", "state:modified+", "--resource-type", "model", "--state", str(scratch.target()),
         vars=VARS, project=changed,
     ).listed  # fmt: skip
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.dbt.conftest import VARS
 from tests.dbt.project import PROJECT, Project
 from warehouse.settings import ROOT
 
@@ -27,9 +26,8 @@ class MetricFlow:
     def __init__(self, project: Project, folder: Path) -> None:
         self.folder = folder
         shutil.copy(PROJECT / "dbt_project.yml", folder)
-        project.dbt("parse", vars=VARS)
         (folder / "target").mkdir()
-        shutil.copy(project.target(VARS) / "semantic_manifest.json", folder / "target")
+        shutil.copy(project.target() / "semantic_manifest.json", folder / "target")
         self.environment = {
             **os.environ,
             **project.settings.database.environment(),
