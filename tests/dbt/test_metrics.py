@@ -1,22 +1,20 @@
 """The semantic models through MetricFlow: valid, and equal to the SQL that an analyst would write."""
 
+import contextlib
 import csv
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from dbt_metricflow.cli.main import cli
 
 from tests.dbt.project import PROJECT, Project
 from warehouse.settings import ROOT
 
-MF = Path(sys.executable).with_name("mf")
-
 
 class MetricFlow:
-    """The `mf` command over one warehouse.
+    """The `mf` command over one warehouse, in this process: as a program it imports for longer than it answers.
 
     Args:
         project: the dbt project.
@@ -29,7 +27,6 @@ class MetricFlow:
         (folder / "target").mkdir()
         shutil.copy(project.target() / "semantic_manifest.json", folder / "target")
         self.environment = {
-            **os.environ,
             **project.settings.database.environment(),
             "DBT_PROFILES_DIR": str(ROOT),
             "DBT_PROJECT_DIR": str(folder),
@@ -39,11 +36,10 @@ class MetricFlow:
 
     def __call__(self, *arguments: str) -> str:
         """Run one command; return what it said."""
-        result = subprocess.run(
-            [str(MF), *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
+        with contextlib.chdir(self.folder):
+            result = CliRunner().invoke(cli, arguments, env=self.environment, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
 
     def query(self, *arguments: str) -> list[dict[str, str]]:
         """The rows of one query."""
@@ -56,14 +52,12 @@ class MetricFlow:
 @pytest.fixture(scope="module")
 def mf(sample: Project, tmp_path_factory: pytest.TempPathFactory) -> MetricFlow:
     """MetricFlow over the sample."""
-    if not MF.exists():
-        pytest.skip("dbt-metricflow is not installed")
     return MetricFlow(sample, tmp_path_factory.mktemp("mf"))
 
 
 def test_configuration_is_valid_against_the_warehouse(mf: MetricFlow) -> None:
-    said = mf("validate-configs")
-    assert "ERRORS: 0" in said
+    # it ends with 1, which fails here, if any measure, dimension or metric cannot be queried
+    mf("validate-configs")
 
 
 def test_daily_metrics_equal_the_sql(mf: MetricFlow, sample: Project) -> None:
