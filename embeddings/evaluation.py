@@ -114,10 +114,7 @@ def evaluate(
     scores = [Score("bm25", "", float(bm25[0].mean()), float(bm25[1].mean()))]
     for encoder in encoders:
         dense = _dense_rankings(encoder, documents, questions, advance)
-        hybrid = [
-            fuse(by_words, by_meaning, encoder.dense_weight)
-            for by_words, by_meaning in zip(lexical, dense, strict=True)
-        ]
+        hybrid = [fuse(by_words, by_meaning) for by_words, by_meaning in zip(lexical, dense, strict=True)]
         scores += _scores(encoder.model, bm25, _per_question(dense, questions), _per_question(hybrid, questions))
     connection.rollback()
     return Evaluation(len(questions), len(documents), scores)

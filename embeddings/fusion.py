@@ -1,38 +1,36 @@
 """Two rankings → one. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 Ranking = Sequence[tuple[str, float]]
 
+# on real questions 0.5 to 0.7 does equally well, for the static model as for the transformer
+DENSE_WEIGHT = 0.6
 
-def fuse(lexical: Ranking, dense: Ranking, dense_weight: float) -> list[tuple[str, float]]:
+
+def fuse(lexical: Ranking, dense: Ranking) -> list[tuple[str, float]]:
     """The documents of both rankings by the weighted sum of their scores, best first.
 
-    Each ranking's scores are stretched to 0–1 first. Fusing scores beat fusing ranks (reciprocal rank fusion) on real
-    questions: a lexical hit that stands far above the rest stays there.
+    Fusing scores beat fusing ranks (reciprocal rank fusion) on real questions: a lexical hit that stands far above the
+    rest stays there. BM25 has a zero of its own, which a document without any of the words has too. A cosine has none:
+    all of a repository's documents are alike to some degree, so the last of the ranking is taken for it.
 
     Args:
         lexical: (id, BM25 score), best first.
         dense: (id, cosine), best first.
-        dense_weight: what a dense score of 1 counts against a lexical one.
 
     Returns:
         (id, score), the score 0–1.
     """
-    lexical_scores, dense_scores = _stretched(lexical), _stretched(dense)
-    total = 1 + dense_weight
+    lexical_scores, dense_scores = _scaled(lexical, 0.0), _scaled(dense, min((score for _, score in dense), default=0))
     scores = {
-        id: (lexical_scores.get(id, 0.0) + dense_weight * dense_scores.get(id, 0.0)) / total
+        id: (lexical_scores.get(id, 0.0) + DENSE_WEIGHT * dense_scores.get(id, 0.0)) / (1 + DENSE_WEIGHT)
         for id in {**lexical_scores, **dense_scores}
     }
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _stretched(ranking: Ranking) -> Mapping[str, float]:
-    if not ranking:
-        return {}
-    scores = [score for _, score in ranking]
-    low, high = min(scores), max(scores)
-    if high == low:
-        return {id: 1.0 for id, _ in ranking}
-    return {id: (score - low) / (high - low) for id, score in ranking}
+def _scaled(ranking: Ranking, zero: float) -> dict[str, float]:
+    """Id → score, the best at 1 and `zero` at 0."""
+    best = max((score for _, score in ranking), default=0.0)
+    return {id: (score - zero) / (best - zero) if best > zero else 1.0 for id, score in ranking}

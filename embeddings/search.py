@@ -14,7 +14,7 @@ from embeddings.collections import COLLECTIONS, FILE_CHANGES, PR_INDEX, Collecti
 from embeddings.direct import answer
 from embeddings.encoders import Encoder, choose
 from embeddings.filters import Filters
-from embeddings.fusion import fuse
+from embeddings.fusion import DENSE_WEIGHT, fuse
 from embeddings.lexical import LexicalIndex
 from embeddings.passages import best_passage
 from embeddings.prose import cut_bytes, plain
@@ -224,8 +224,8 @@ class Searcher:
         )
         explanation.append(f"dense: {len(dense)} documents by {self.encoder.model}")
         if lexical:
-            explanation.append(f"fused: scores of each leg at 0–1, dense counted {self.encoder.dense_weight:g} times")
-        fused = fuse(lexical, dense, self.encoder.dense_weight)
+            explanation.append(f"fused: the best of each leg is 1, dense counts {DENSE_WEIGHT:g} times")
+        fused = fuse(lexical, dense)
         return SearchAnswer(name, self._results(collection, fused[:limit], name, query), explanation)
 
     def _lexical(

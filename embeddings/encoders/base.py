@@ -32,14 +32,12 @@ class Encoder(Protocol):
         model: its name, as it is kept beside every vector.
         dimension: the length of its vectors.
         batch_size: how many texts it likes at once.
-        dense_weight: how much its ranking counts in a hybrid search against the lexical one's 1.
         usage: what it has done so far.
     """
 
     model: str
     dimension: int
     batch_size: int
-    dense_weight: float
     usage: Usage
 
     def encode(self, texts: Sequence[str]) -> list[Vector | None]:

@@ -31,7 +31,6 @@ class MiniLMEncoder:
     model = "all-MiniLM-L6-v2-int8"
     dimension = 384
     batch_size = 64
-    dense_weight = 1.0
 
     def __init__(self) -> None:
         try:

@@ -47,7 +47,6 @@ class OpenAIEncoder:
     """
 
     batch_size = 1024
-    dense_weight = 1.0
 
     def __init__(
         self, server: OpenAIServer, model: str, dimension: int, *, asks_for_dimension: bool, workers: int

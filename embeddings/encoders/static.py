@@ -22,7 +22,6 @@ class StaticEncoder:
 
     model = "wordllama-l2-supercat-256"
     batch_size = 512
-    dense_weight = 0.7
 
     def __init__(self) -> None:
         self._tokenizer = Tokenizer.from_file(

@@ -20,7 +20,6 @@ class HashEncoder:
     """Vectors from a hash: the same text has the same one. Counts what it is asked."""
 
     batch_size = 4
-    dense_weight = 1.0
 
     def __init__(self, model: str = "hash", dimension: int = DIMENSION) -> None:
         self.model = model
