@@ -9,15 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 from psycopg2.extras import execute_values
 
 from warehouse.errors import PlimsollError
-
-if TYPE_CHECKING:
-    from embeddings.sync import SyncReport
 
 SCHEMA = "search"
 DDL = f"""
@@ -66,6 +62,36 @@ class Entry:
     content_sha256: str
     record_sha256: str
     refusal: str | None = None
+
+
+@dataclass
+class SyncReport:
+    """What the sync of one collection did.
+
+    Attributes:
+        collection: the alias.
+        name: the collection behind it.
+        documents: documents in the marts.
+        embedded: documents whose text was embedded.
+        rewritten: entities written again with the vector they had, for a changed field.
+        deleted: entities removed.
+        refused: documents that the model refuses to embed, set aside until their text changes.
+        calls, tokens, cost_usd: what embedding took.
+        seconds: how long it all took.
+    """
+
+    collection: str
+    name: str
+    model: str
+    documents: int = 0
+    embedded: int = 0
+    rewritten: int = 0
+    deleted: int = 0
+    refused: int = 0
+    calls: int = 0
+    tokens: int = 0
+    cost_usd: float | None = None
+    seconds: float = 0.0
 
 
 @contextmanager
@@ -169,7 +195,7 @@ def prepare(connection: PsycopgConnection) -> None:
     connection.commit()
 
 
-def record_sync(connection: PsycopgConnection, report: "SyncReport", started_at: datetime) -> None:
+def record_sync(connection: PsycopgConnection, report: SyncReport, started_at: datetime) -> None:
     """Write the row of a finished sync."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -19,7 +19,7 @@ from embeddings.collections import Collection
 from embeddings.documents import Document
 from embeddings.encoders import Encoder, Vector
 from embeddings.encoders.base import encode_views
-from embeddings.ledger import Entry, Ledger
+from embeddings.ledger import Entry, Ledger, SyncReport
 from embeddings.lexical import LexicalIndex
 from embeddings.prose import cut_bytes
 from embeddings.store import Store
@@ -33,36 +33,6 @@ ADVANCE_ROWS = 100
 LABELS = 100
 
 Advance = Callable[[int], None]
-
-
-@dataclass
-class SyncReport:
-    """What the sync of one collection did.
-
-    Attributes:
-        collection: the alias.
-        name: the collection behind it.
-        documents: documents in the marts.
-        embedded: documents whose text was embedded.
-        rewritten: entities written again with the vector they had, for a changed field.
-        deleted: entities removed.
-        refused: documents that the model refuses to embed, set aside until their text changes.
-        calls, tokens, cost_usd: what embedding took.
-        seconds: how long it all took.
-    """
-
-    collection: str
-    name: str
-    model: str
-    documents: int = 0
-    embedded: int = 0
-    rewritten: int = 0
-    deleted: int = 0
-    refused: int = 0
-    calls: int = 0
-    tokens: int = 0
-    cost_usd: float | None = None
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from rich.text import Text
 
 from embeddings.enrichment import EnrichmentReport
 from embeddings.evaluation import Evaluation
+from embeddings.ledger import SyncReport
 from embeddings.search import SearchAnswer
 from embeddings.status import CollectionStatus
-from embeddings.sync import Estimate, SyncReport
+from embeddings.sync import Estimate
 
 
 def print_sync(console: Console, reports: Sequence[SyncReport]) -> None:

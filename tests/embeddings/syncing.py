@@ -10,8 +10,9 @@ from psycopg2 import extensions
 
 from embeddings.collections import COLLECTIONS
 from embeddings.encoders import Encoder
+from embeddings.ledger import SyncReport
 from embeddings.store import Store
-from embeddings.sync import CollectionSync, SyncReport
+from embeddings.sync import CollectionSync
 from warehouse.postgres import connect
 from warehouse.settings import Settings
 
