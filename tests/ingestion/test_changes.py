@@ -57,6 +57,15 @@ def test_edits_to_old_and_closed_pull_requests_are_seen(
         assert count(loaded, table, row) == len(expected)
 
 
+def test_empty_text_stays_apart_from_none(loaded: Settings, api: GitHubDouble, repository: Repository) -> None:
+    empty, none = list(repository.pull_requests.values())[:2]
+    api.mutate.edit(empty, body="")
+    api.mutate.edit(none, body=None)
+    run(loaded, QUAYSIDE)
+    assert one(loaded, "pull_requests", "body", empty) == ("",)
+    assert one(loaded, "pull_requests", "body", none) == (None,)
+
+
 def test_force_push_leaves_no_stale_commits_and_files(
     loaded: Settings, api: GitHubDouble, repository: Repository
 ) -> None:

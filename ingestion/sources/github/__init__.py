@@ -108,16 +108,18 @@ def _raw_tables(packages: Iterable[Package]) -> DltResource:
     def raw_tables() -> Iterator[TDataItem]:
         remembered = dlt.current.source_state().setdefault("repositories", {})
         for package in packages:
-            # an empty table is yielded too: it makes the table where there was none
+            made = dlt.current.source_schema().data_table_names(seen_data_only=True)
             for table, rows in package.arrow_tables():
-                yield dlt.mark.with_hints(rows, hints_of(table), create_table_variant=True)
+                # an empty table makes the table where there was none, and is only overhead elsewhere
+                if rows.num_rows or table.name not in made:
+                    yield dlt.mark.with_hints(rows, hints_of(table, rows.num_rows), create_table_variant=True)
             for repository_id, memory in package.memory.items():
                 remembered[repository_id] = memory
 
     return raw_tables
 
 
-def hints_of(table: tables.Table) -> Any:
+def hints_of(table: tables.Table, row_count: int) -> Any:
     """What dlt needs to know of a raw table: types, keys, and how rows replace what is there."""
     columns: dict[str, Any] = {name: {"data_type": kind, "nullable": True} for name, kind in table.columns.items()}
     if table.is_child:
@@ -130,4 +132,7 @@ def hints_of(table: tables.Table) -> Any:
         # children are replaced per pull request, so that what GitHub has no longer goes
         primary_key=() if table.is_child else table.primary_key,
         merge_key="pull_request_id" if table.is_child else (),
+        # ADBC copies Parquet as it is, but fails over a file without rows. CSV, which dlt makes of Arrow by default,
+        # takes as much time again and makes nulls of empty texts.
+        file_format="parquet" if row_count else None,
     )
