@@ -106,7 +106,7 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
     try:
         with (
             _stopping_at_interrupt(stop),
-            _working_folder(settings.home) as folder,
+            working_folder(settings.home) as folder,
             connect_to_github(settings, stop=stop, max_in_flight=options.workers) as client,
         ):
             ledger = Ledger(connection, DATASET)
@@ -119,9 +119,9 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
             for report in unreadable:
                 ledger.close(report.repository, report)
                 outcome.reports.append(report)
-            pipeline = _pipeline(settings.database, folder)
+            pipeline = make_pipeline(settings.database, folder)
             store = RawStore(connection, DATASET)
-            loader = _Loader(pipeline, store, ledger, connection, outcome)
+            loader = Loader(pipeline, store, ledger, connection, outcome)
             memory = loader.restore()
             extraction = Extraction(client, candidates, store, memory, options, stop, progress)
             for package in extraction.packages():
@@ -151,8 +151,16 @@ def candidates_of(client: GitHubClient, selection: Selection) -> tuple[list[Cand
     return list({candidate.name.lower(): candidate for candidate in candidates}.values()), unreadable, probe
 
 
-class _Loader:
-    """Loads packages and keeps the ledger."""
+class Loader:
+    """Loads packages and keeps the ledger.
+
+    Args:
+        pipeline: loads.
+        store: the raw tables as they are.
+        ledger: takes what was done.
+        connection: in autocommit mode; holds the lock around each load.
+        outcome: is filled as packages are loaded.
+    """
 
     def __init__(
         self, pipeline: dlt.Pipeline, store: RawStore, ledger: Ledger, connection: Any, outcome: Outcome
@@ -188,7 +196,7 @@ class _Loader:
     def _load(self, package: Package) -> None:
         try:
             self._pipeline.extract(package_source(package))
-            # after extraction, which may set further rows aside, and before the load: a kill between loses no letter
+            # before the load: a kill between loses no letter
             self._ledger.set_aside(package.letters)
             self._pipeline.normalize()
             with self._alone():
@@ -205,7 +213,7 @@ class _Loader:
         set_aside = {letter.pull_request_id for letter in package.letters}
         self._ledger.loaded(package.ids - set_aside)
         self._outcome.pull_requests += len(package.ids)
-        self._outcome.rows += sum(len(rows) for rows in package.rows.tables.values())
+        self._outcome.rows += package.row_count
         if not self._is_prepared:
             self._store.prepare()
             self._is_prepared = True
@@ -220,7 +228,7 @@ class _Loader:
                 cursor.execute("select pg_advisory_unlock(%s, %s)", LOADING_LOCK)
 
 
-def _pipeline(database: Connection, folder: Path) -> dlt.Pipeline:
+def make_pipeline(database: Connection, folder: Path) -> dlt.Pipeline:
     """The dlt pipeline, with everything configured here rather than in files."""
     dlt.config["runtime.dlthub_telemetry"] = False
     dlt.config["runtime.log_level"] = "ERROR"
@@ -238,7 +246,7 @@ def _pipeline(database: Connection, folder: Path) -> dlt.Pipeline:
 
 
 @contextmanager
-def _working_folder(home: Path) -> Iterator[Path]:
+def working_folder(home: Path) -> Iterator[Path]:
     """A folder for one run's load files.
 
     Nothing in it is needed once the run ends, however it ends: the tables are the progress. So each run has its own,

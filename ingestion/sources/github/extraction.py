@@ -1,7 +1,6 @@
 """A run over repositories, several at a time; handed out in packages that can be loaded one by one."""
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,18 +13,20 @@ from ingestion.sources.github.accounts import AccountBook
 from ingestion.sources.github.client import GitHubClient, NotFoundError, Spent, StoppedError
 from ingestion.sources.github.known import Known
 from ingestion.sources.github.owners import Candidate
-from ingestion.sources.github.packages import Package
+from ingestion.sources.github.packages import Package, Piece
 from ingestion.sources.github.reports import Options, Progress, Report
-from ingestion.sources.github.repository_run import End, Piece, RepositoryRun, RunContext
+from ingestion.sources.github.repository_run import End, RepositoryRun, RunContext
 from ingestion.sources.github.shaping import Rows
 from ingestion.sources.github.verification import read_accounts
 from warehouse.errors import PlimsollError, one_line
 
 logger = logging.getLogger(__name__)
 
-PACKAGE_PULL_REQUESTS = 2000
+PACKAGE_PULL_REQUESTS = 4000
+PACKAGE_BYTES = 32 * 2**20
 PACKAGE_SECONDS = 60.0
-"""A package is closed at whichever comes first: so much, and no more, is done again after a kill."""
+"""A package is closed at whichever comes first: so much, and no more, is done again after a kill. A load costs dlt and
+Postgres over a second however little it brings; and what waits to be loaded is in memory."""
 
 
 class Extraction:
@@ -54,9 +55,11 @@ class Extraction:
         self._candidates = candidates
         self._stop = stop
         self._is_over = False
-        # hydrated chunks wait here for the loader; bounded, so that a slow database slows the requests and does not
-        # fill memory
-        self._queue: queue.Queue[Piece | End] = queue.Queue(maxsize=2 * options.workers)
+        # filled by the threads that read while another package is loaded
+        self._package = Package()
+        self._opened = time.monotonic()
+        self._open_runs = len(candidates)
+        self._changed = threading.Condition()
         self._context = RunContext(
             client=client,
             known=known,
@@ -71,30 +74,37 @@ class Extraction:
 
     def packages(self) -> Iterator[Package]:
         """Run, and yield packages as they fill; a repository's report comes with the package that completes it."""
-        open_runs = len(self._candidates)
         repositories = ThreadPoolExecutor(self._context.options.workers, thread_name_prefix="repository")
         for candidate in self._candidates:
             repositories.submit(self._run, candidate)
-        package, opened = Package(), time.monotonic()
         try:
-            while open_runs:
-                message = self._queue.get()
-                if isinstance(message, Piece):
-                    package.add(message.hydrated, message.known_ids)
-                else:
-                    open_runs -= 1
-                    package.complete(message.report, message.rows, message.memory)
-                is_full = len(package.ids) >= PACKAGE_PULL_REQUESTS
-                if package.ids and (is_full or time.monotonic() - opened > PACKAGE_SECONDS):
-                    yield self._closed(package)
-                    package, opened = Package(), time.monotonic()
-            package.rows.extend(self._other_accounts())
-            yield self._closed(package)
+            is_last = False
+            while not is_last:
+                package, is_last = self._next()
+                if is_last:
+                    package.rows.extend(self._other_accounts())
+                yield self._closed(package)
         finally:
-            self._is_over = True
+            with self._changed:
+                self._is_over = True
+                self._changed.notify_all()
             self._stop.set()
             repositories.shutdown(wait=False, cancel_futures=True)
             self._context.requests.shutdown(wait=False, cancel_futures=True)
+
+    def _next(self) -> tuple[Package, bool]:
+        """The next package to load, once it is full, old or the last; and whether it is the last."""
+        with self._changed:
+            while self._open_runs and not self._is_full():
+                if self._package.ids and time.monotonic() - self._opened > PACKAGE_SECONDS:
+                    break
+                self._changed.wait(1.0)
+            package, self._package, self._opened = self._package, Package(), time.monotonic()
+            self._changed.notify_all()
+            return package, not self._open_runs
+
+    def _is_full(self) -> bool:
+        return len(self._package.ids) >= PACKAGE_PULL_REQUESTS or self._package.byte_count >= PACKAGE_BYTES
 
     def _closed(self, package: Package) -> Package:
         """The package with just those accounts that are new or changed."""
@@ -102,13 +112,21 @@ class Extraction:
         return package
 
     def _hand_over(self, message: Piece | End) -> None:
-        """Put a message in the loader's queue, unless nobody reads it any more."""
-        while not self._is_over:
-            try:
-                self._queue.put(message, timeout=0.5)
-            except queue.Full:
-                continue
-            return
+        """Put a message into the package, unless nobody loads it any more.
+
+        Waits while the package is full and the one before is still being loaded: a slow database slows the requests,
+        and does not fill memory.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_over or not self._is_full())
+            if self._is_over:
+                return
+            if isinstance(message, Piece):
+                self._package.add(message)
+            else:
+                self._open_runs -= 1
+                self._package.complete(message.report, message.rows, message.memory)
+            self._changed.notify_all()
 
     def _other_accounts(self) -> Rows:
         """Ask about accounts that no list has asked about: there are very many, or no repository was listed."""

@@ -1,43 +1,97 @@
-"""What is loaded together: whole pull requests, with what must be remembered once they are in the tables."""
+"""What is loaded together: whole pull requests, with what must be remembered once they are in the tables.
 
+Rows become Arrow as soon as they are complete. Columns take a small part of the memory that dictionaries take, and a
+chunk is converted in the thread that read it, while others wait for GitHub.
+"""
+
+import json
+import logging
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestion.sources.github import tables
 from ingestion.sources.github.pull_requests import DeadLetter, Hydrated
 from ingestion.sources.github.reports import Report
-from ingestion.sources.github.shaping import TOMBSTONE, Row, Rows, find_misfits, to_arrow
+from ingestion.sources.github.shaping import Row, Rows, arrow_schema, find_misfits, to_arrow, tombstones
+from ingestion.sources.github.tables import Table
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some whole pull requests on their way into a package.
+
+    Attributes:
+        columns: the rows per raw table, of those that have any.
+        accounts: the accounts met in them, by their ids.
+        ids: the pull requests.
+        known_ids: those of them that the tables have already.
+        letters: what was set aside.
+    """
+
+    columns: dict[str, pa.Table]
+    accounts: dict[int, Row]
+    ids: set[int]
+    known_ids: Set[int]
+    letters: list[DeadLetter]
+
+    @classmethod
+    def of(cls, repository: str, hydrated: Hydrated, known_ids: Set[int]) -> "Piece":
+        """What was hydrated in a repository; a row that does not fit its table is taken out and set aside."""
+        columns, letters = {}, list(hydrated.letters)
+        pull_requests = {row["id"]: row for row in hydrated.rows[tables.PULL_REQUESTS]}
+        for table in tables.TABLES:
+            rows = hydrated.rows[table]
+            if rows:
+                columns[table.name], misfits = _fitting(table, rows)
+                for row, reason in misfits:
+                    owner = pull_requests.get(row["pull_request_id" if table.is_child else "id"])
+                    # without one the pull request itself is set aside already
+                    if owner is not None:
+                        letters.append(_letter(repository, owner, table, row, reason))
+        return cls(columns, hydrated.rows.accounts, hydrated.ids, known_ids, letters)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has."""
+        return sum(rows.num_rows for rows in self.columns.values())
+
+    @property
+    def byte_count(self) -> int:
+        """How much memory they take."""
+        return sum(rows.nbytes for rows in self.columns.values())
 
 
 @dataclass
 class Package:
-    """Rows that are loaded together, whole pull requests only.
+    """Pieces that are loaded together, whole pull requests only.
 
     Attributes:
-        rows: per raw table.
-        ids: the pull requests in it.
-        known_ids: those of them that the tables had already.
-        letters: what was set aside.
+        pieces: the pull requests.
+        rows: what is loaded beside them: repositories, accounts, pull requests that are gone.
         memory: repository id to what is to be remembered once this package is loaded.
         reports: the repositories that end with this package.
+        byte_count: how much memory the pieces take.
     """
 
+    pieces: list[Piece] = field(default_factory=list)
     rows: Rows = field(default_factory=Rows)
-    ids: set[int] = field(default_factory=set)
-    known_ids: set[int] = field(default_factory=set)
-    letters: list[DeadLetter] = field(default_factory=list)
     memory: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
+    ids: set[int] = field(default_factory=set)
+    byte_count: int = 0
 
-    def add(self, hydrated: Hydrated, known_ids: Set[int]) -> None:
-        """Take pull requests in; `known_ids` are those of them that the tables had already."""
-        self.rows.extend(hydrated.rows)
-        self.ids |= hydrated.ids
-        self.known_ids |= known_ids
-        self.letters += hydrated.letters
+    def add(self, piece: Piece) -> None:
+        """Take pull requests in."""
+        self.pieces.append(piece)
+        self.rows.accounts |= piece.accounts
+        self.ids |= piece.ids
+        self.byte_count += piece.byte_count
 
     def complete(self, report: Report, rows: Rows, memory: dict[str, Any] | None) -> None:
         """End a repository with this package; `memory` is None if nothing is to be remembered anew."""
@@ -47,43 +101,48 @@ class Package:
             self.memory[str(report.repository_id)] = memory
 
     @property
+    def letters(self) -> list[DeadLetter]:
+        """What was set aside."""
+        return [letter for piece in self.pieces for letter in piece.letters]
+
+    @property
+    def row_count(self) -> int:
+        """How many rows it has."""
+        return sum(piece.row_count for piece in self.pieces) + sum(map(len, self.rows.tables.values()))
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to load."""
-        return not self.memory and not any(self.rows.tables.values())
+        return not self.memory and not self.row_count
 
-    def arrow_tables(self) -> Iterator[tuple[tables.Table, pa.Table]]:
-        """The rows as Arrow tables, with a tombstone for each child that a known pull request has none of any more.
-
-        A row that does not fit its table is taken out and set aside.
-        """
+    def arrow_tables(self) -> Iterator[tuple[Table, pa.Table]]:
+        """The rows per raw table, with a tombstone for each child that a known pull request has none of any more."""
+        known_ids = {number for piece in self.pieces for number in piece.known_ids}
         for table in tables.TABLES:
-            rows = self.rows[table]
-            try:
-                loadable = to_arrow(table, rows + self._tombstones(table))
-            except (ValueError, TypeError, OverflowError):
-                rows = self._without_misfits(table, rows)
-                loadable = to_arrow(table, rows + self._tombstones(table))
-            yield table, loadable
+            parts = [piece.columns[table.name] for piece in self.pieces if table.name in piece.columns]
+            if table.is_child:
+                seen = {number for part in parts for number in pc.unique(part["pull_request_id"]).to_pylist()}
+                parts.append(tombstones(table, sorted(known_ids - seen)))
+            if self.rows[table]:
+                loadable, misfits = _fitting(table, self.rows[table])
+                parts.append(loadable)
+                for row, reason in misfits:
+                    logger.warning("%s %s is left out: %s", table.name, row["id"], reason)
+            yield table, pa.concat_tables([arrow_schema(table).empty_table(), *parts])
 
-    def _tombstones(self, table: tables.Table) -> list[Row]:
-        if not table.is_child:
-            return []
-        without = self.known_ids.difference(row["pull_request_id"] for row in self.rows[table])
-        return [{"pull_request_id": number, TOMBSTONE: True} for number in sorted(without)]
 
-    def _without_misfits(self, table: tables.Table, rows: list[Row]) -> list[Row]:
-        misfits = {id(row): reason for row, reason in find_misfits(table, rows)}
-        owners = {row["id"]: row for row in self.rows[tables.PULL_REQUESTS]}
-        for row in rows:
-            owner = owners.get(row.get("pull_request_id", row["id"]))
-            if id(row) in misfits and owner is not None:
-                repository = "/".join(owner["url"].split("/")[3:5])
-                self.letters.append(
-                    DeadLetter(
-                        repository, owner["repository_id"], owner["id"], owner["node_id"], owner["number"],
-                        table.name, misfits[id(row)], payload=repr(row)[:10_000],
-                    )
-                )  # fmt: skip
-        kept = [row for row in rows if id(row) not in misfits]
-        self.rows.tables[table.name] = kept
-        return kept
+def _fitting(table: Table, rows: list[Row]) -> tuple[pa.Table, list[tuple[Row, str]]]:
+    """The rows that fit their table, and the others, each with the reason."""
+    try:
+        return to_arrow(table, rows), []
+    except (ValueError, TypeError, OverflowError):
+        misfits = list(find_misfits(table, rows))
+        without = {id(row) for row, _ in misfits}
+        return to_arrow(table, [row for row in rows if id(row) not in without]), misfits
+
+
+def _letter(repository: str, pull_request: Row, table: Table, row: Row, reason: str) -> DeadLetter:
+    return DeadLetter(
+        repository, pull_request["repository_id"], pull_request["id"], pull_request["node_id"],
+        pull_request["number"], table.name, reason, payload=json.dumps(row, default=str, ensure_ascii=False),
+    )  # fmt: skip

@@ -36,7 +36,7 @@ class DeadLetter:
         number: its number; None where even that was not read.
         entity: the raw table it belongs to.
         reason: why it could not be loaded.
-        payload: what GitHub gave, as JSON.
+        payload: what GitHub gave, or the row made of it, as JSON.
     """
 
     repository: str

@@ -16,7 +16,8 @@ from ingestion.sources.github.hydration import CHUNK, Hydrator
 from ingestion.sources.github.known import Known
 from ingestion.sources.github.listing import OVERLAP, ListPage, PullRequestList, changed, moment, vanished
 from ingestion.sources.github.owners import Candidate
-from ingestion.sources.github.pull_requests import Entry, Hydrated
+from ingestion.sources.github.packages import Piece
+from ingestion.sources.github.pull_requests import Entry
 from ingestion.sources.github.reports import Options, Progress, Report
 from ingestion.sources.github.shaping import Row, Rows, repository_row
 from ingestion.sources.github.verification import still_there
@@ -25,14 +26,6 @@ logger = logging.getLogger(__name__)
 
 WHOLE_AT_MOST = 200
 """Up to so many changed pull requests are read in one round, sparing a request; more in two, sparing points."""
-
-
-@dataclass
-class Piece:
-    """Hydrated pull requests on their way into a package."""
-
-    hydrated: Hydrated
-    known_ids: set[int]
 
 
 @dataclass
@@ -291,18 +284,19 @@ class RepositoryRun:
             left_out = patches.add_patches(self._context.client, self._report.repository, hydrated.rows, step.spent)
             with self._lock:
                 self._patches_left_out += left_out
+        known_ids = hydrated.ids if self._context.known.is_blind else hydrated.ids & self._known.keys()
+        if gone := hydrated.gone & self._known.keys():
+            self._mark_deleted(gone, hydrated.rows)
+        piece = Piece.of(self._report.repository, hydrated, known_ids)
         with self._lock:
             step = self._report.step("hydrate")
             step.hydrated += len(hydrated.ids)
-            step.rows += sum(len(rows) for rows in hydrated.rows.tables.values())
+            step.rows += piece.row_count
             self._report.rereads += hydrated.reread
-            self._report.letters += len(hydrated.letters)
-        if gone := hydrated.gone & self._known.keys():
-            self._mark_deleted(gone, hydrated.rows)
+            self._report.letters += len(piece.letters)
         if self._context.progress is not None:
             self._context.progress.advance(self._report.repository, len(entries))
-        known = self._context.known
-        self._context.hand_over(Piece(hydrated, hydrated.ids if known.is_blind else hydrated.ids & self._known.keys()))
+        self._context.hand_over(piece)
 
     def _look_for_deleted(self, listed: set[int] | None, rows: Rows) -> None:
         """Mark what a whole list does not have, after asking GitHub for each: the list moves while it is read."""

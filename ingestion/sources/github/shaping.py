@@ -316,34 +316,51 @@ def to_arrow(table: Table, rows: list[Row]) -> pa.Table:
     """Rows as an Arrow table; missing values are null.
 
     Raises:
-        ValueError, TypeError, OverflowError, UnicodeError, KeyError: a value does not fit its column; `find_misfits`
-            tells which.
+        ValueError, TypeError, OverflowError: a value does not fit its column, or a key is null; `find_misfits` tells
+            which.
     """
     schema = arrow_schema(table)
-    return pa.Table.from_arrays([_column(rows, field) for field in schema], schema=schema)
+    # all columns in one go, several times as fast as one by one; times are text, as GitHub writes them
+    shape = pa.struct([field.with_type(pa.string()) if _is_time(field) else field for field in schema])
+    try:
+        columns = pa.array(rows, shape).flatten()
+    except pa.ArrowTypeError:
+        columns = pa.array([_as_github_writes(row) for row in rows], shape).flatten()
+    columns = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
+    made = pa.Table.from_arrays(columns, schema=schema)
+    for name in table.primary_key:
+        if made[name].null_count:
+            raise ValueError(f"{name} is missing")
+    return made
+
+
+def tombstones(table: Table, pull_request_ids: list[int]) -> pa.Table:
+    """Rows that only say that these pull requests have none of a child any more."""
+    count = len(pull_request_ids)
+    values = {"pull_request_id": pull_request_ids, TOMBSTONE: [True] * count}
+    schema = arrow_schema(table)
+    columns = [pa.array(values.get(field.name, [None] * count), field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def find_misfits(table: Table, rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
     """The rows that cannot be loaded, each with the reason."""
     for row in rows:
-        for column in table.primary_key:
-            if row.get(column) is None:
-                yield row, f"{column} is missing"
-                break
-        else:
-            try:
-                to_arrow(table, [row])
-            except (ValueError, TypeError, OverflowError) as error:
-                yield row, f"{type(error).__name__}: {error}"
+        try:
+            to_arrow(table, [row])
+        except (ValueError, TypeError, OverflowError) as error:
+            yield row, str(error)
 
 
-def _column(rows: list[Row], field: pa.Field) -> pa.Array:
-    values = [row.get(field.name) for row in rows]
-    if pa.types.is_timestamp(field.type):
-        # GitHub's times are text; a row read back from the warehouse has datetimes
-        texts = [value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value for value in values]
-        return pa.array(texts, pa.string()).cast(field.type)
-    return pa.array(values, field.type)
+def _is_time(field: pa.Field) -> bool:
+    return bool(pa.types.is_timestamp(field.type))
+
+
+def _as_github_writes(row: Row) -> Row:
+    """A row with its times as text; one that was read back from the warehouse has datetimes."""
+    return {
+        name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value for name, value in row.items()
+    }
 
 
 def _total(connection: Json | None) -> int:
