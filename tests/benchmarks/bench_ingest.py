@@ -10,33 +10,39 @@ server that speaks GitHub's API, with `--api-url` and `--repo`.
 import concurrent.futures
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import click
 import dlt
 import httpx
+import orjson
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.loading import Selection, load
-from ingestion.sources.github import package_source, tables
+from ingestion.ledger import Ledger
+from ingestion.loading import DATASET, Loader, Outcome, Selection, load, make_pipeline, working_folder
+from ingestion.raw_store import RawStore
+from ingestion.sources.github import tables
 from ingestion.sources.github.access import connect_to_github
+from ingestion.sources.github.client import Answer, GitHubClient
+from ingestion.sources.github.connections import PAGE
 from ingestion.sources.github.extraction import Extraction
-from ingestion.sources.github.known import NothingKnown
 from ingestion.sources.github.owners import Candidate
-from ingestion.sources.github.packages import Package
-from ingestion.sources.github.reports import Options
+from ingestion.sources.github.reports import Options, Report
 from tests.databases import database
-from tests.github_api import sample
+from tests.github_api import GitHubDouble, Limits, sample
+from tests.github_api.model import PullRequest
 from warehouse import postgres
 from warehouse.cli import run
 from warehouse.errors import PlimsollError
@@ -44,6 +50,10 @@ from warehouse.settings import ROOT, Settings, load_settings
 
 WORKERS = 8
 LATENCY_SECONDS = 0.3
+CHANGED = 100
+REPOSITORY = f"{sample.LOGIN}/quayside"
+ROW_BY_ROW = 5000
+"""Rows of each table that dlt's default path loads."""
 REST_SAMPLE = 200
 """Pull requests that the REST reader reads; its requests a pull request do not depend on how many there are."""
 
@@ -95,7 +105,7 @@ def main(pull_requests: int, api_url: str | None, repository: str | None, as_jso
                 figures = _measure(home, api_url, repository, None)
             else:
                 with _double(pull_requests, 0.0) as (near, _), _double(pull_requests, LATENCY_SECONDS) as (far, _):
-                    figures = _measure(home, near, f"{sample.LOGIN}/quayside", far)
+                    figures = _measure(home, near, REPOSITORY, far)
         finally:
             postgres.stop(own)
     if as_json:
@@ -109,21 +119,29 @@ def _measure(home: Path, api_url: str, repository: str, far_url: str | None) -> 
     with database(home, "bench_ingest") as made:
         settings = _settings(made, api_url)
         before = time.process_time()
-        cold = load(settings, Selection((repository,)), Options(workers=WORKERS)).reports[0]
+        cold = _load(settings, repository)
         cpu = time.process_time() - before
-        again = load(settings, Selection((repository,)), Options(workers=WORKERS)).reports[0]
+        again = _load(settings, repository)
     count = sum(step.hydrated for step in cold.steps)
-    requests, points = _spent(cold, "requests"), _spent(cold, "points")
     figures = [
-        Figure("requests per pull request, cold", requests / count, 0.06, rest=rest),
-        Figure("points per pull request, cold", points / count, 0.16),
+        Figure("requests per pull request, cold", _spent(cold, "requests") / count, 0.06, rest=rest),
+        Figure("points per pull request, cold", _spent(cold, "points") / count, 0.16),
         Figure("requests for an unchanged repository", _spent(again, "requests"), 1),
+        *([] if far_url is None else [_changes(home)]),
         Figure("processor seconds per 1,000 pull requests", 1000 * cpu / count, 4),
         *_loading(home, api_url, repository),
     ]
     if far_url is not None:
-        figures.append(_latency(home, far_url, repository, int(requests)))
+        figures += _latency(home, far_url, repository)
     return figures
+
+
+def _load(settings: Settings, repository: str) -> Report:
+    """Load a repository; whatever is not loaded to the end would make the figures worthless."""
+    outcome = load(settings, Selection((repository,)), Options(workers=WORKERS))
+    if not outcome.is_complete:
+        raise PlimsollError(f"the repository could not be loaded: {outcome.reports[0].error}", where=repository)
+    return outcome.reports[0]
 
 
 def _settings(made: Settings, api_url: str) -> Settings:
@@ -136,43 +154,96 @@ def _settings(made: Settings, api_url: str) -> Settings:
     )
 
 
-def _spent(report: Any, name: str) -> float:
+def _spent(report: Report, name: str) -> float:
     return float(sum(getattr(step.spent, name) for step in report.steps))
 
 
-def _latency(home: Path, api_url: str, repository: str, requests: int) -> Figure:
-    """The run's time under latency over that of as many bare requests at the same concurrency."""
-    with database(home, "bench_latency") as made:
-        started = time.monotonic()
-        load(_settings(made, api_url), Selection((repository,)), Options(workers=WORKERS))
-        whole = time.monotonic() - started
-    started = time.monotonic()
-    body = {"query": "{ rateLimit { cost } }"}
+def _changes(home: Path) -> Figure:
+    """Requests of a run that finds some pull requests changed; the double runs in this process to be changed.
+
+    They are ordinary ones: lists longer than a page, of which the sample has every kind, take requests of their own.
+    """
+    rng = random.Random(CHANGED)
+    with (
+        GitHubDouble(sample.build(pull_requests=4 * CHANGED), limits=Limits(points=1_000_000)) as api,
+        database(home, "bench_changes") as made,
+    ):
+        settings = _settings(made, api.url)
+        _load(settings, REPOSITORY)
+        found = api.organisation.repository(REPOSITORY)
+        assert found is not None
+        ordinary = [row for row in found.pull_requests.values() if not any(len(rows) > PAGE for rows in _lists(row))]
+        for pull_request in rng.sample(ordinary, CHANGED):
+            api.mutate.comment(pull_request, pull_request.author, "One more thing")
+        report = _load(settings, REPOSITORY)
+    return Figure(f"requests after {CHANGED} pull requests changed", _spent(report, "requests"), 2 + CHANGED / 25)
+
+
+def _lists(row: PullRequest) -> Iterator[list[Any]]:
+    yield from (row.files, row.commits, row.reviews, row.comments, row.events, row.review_threads)
+    yield from (thread.comments for thread in row.review_threads)
+
+
+def _latency(home: Path, api_url: str, repository: str) -> list[Figure]:
+    """The run's time under latency, from an empty database to the last row loaded, over that of the bare requests.
+
+    Bare are the run's own requests sent again by as many workers, answers thrown away: what GitHub needs to answer is
+    in both. Beside it stands the ratio to waiting alone, as if GitHub answered in no time.
+    """
+    with database(home, "bench_latency") as made, _recorded() as bodies:
+        whole = _timed(lambda: _load(_settings(made, api_url), repository))
+
+    def fetch(body: bytes) -> None:
+        client.post(f"{api_url}/graphql", content=body).read()
+
     with (
         httpx.Client(headers={"Authorization": "Bearer bench"}, timeout=60) as client,
         concurrent.futures.ThreadPoolExecutor(WORKERS) as pool,
     ):
-        list(pool.map(lambda _: client.post(f"{api_url}/graphql", json=body), range(requests)))
-    bare = time.monotonic() - started
-    return Figure(
-        f"time with {LATENCY_SECONDS * 1000:.0f} ms a request, over that of the bare requests", whole / bare, 1.5
-    )
+        bare = _timed(lambda: list(pool.map(fetch, bodies)))
+    name = f"time with {LATENCY_SECONDS * 1000:.0f} ms a request, over that of"
+    return [
+        Figure(f"{name} the bare requests", whole / bare, 1.5),
+        Figure(f"{name} waiting alone", whole / (len(bodies) * LATENCY_SECONDS / WORKERS)),
+    ]
+
+
+@contextmanager
+def _recorded() -> Iterator[list[bytes]]:
+    """The bodies of the GraphQL requests made meanwhile, in order."""
+    bodies: list[bytes] = []
+    send = GitHubClient.graphql
+
+    def record(self: GitHubClient, query: str, variables: Mapping[str, Any], **options: Any) -> Answer:
+        bodies.append(orjson.dumps({"query": query, "variables": dict(variables)}))
+        return send(self, query, variables, **options)
+
+    with patch.object(GitHubClient, "graphql", record):
+        yield bodies
 
 
 def _loading(home: Path, api_url: str, repository: str) -> list[Figure]:
     """Rows a second into Postgres, extraction apart, our way and dlt's default way."""
-    with database(home, "bench_loading") as made:
+    with database(home, "bench_loading") as made, closing(postgres.connect(made, autocommit=True)) as connection:
         settings = _settings(made, api_url)
-        with connect_to_github(settings, max_in_flight=WORKERS) as client:
+        store, ledger = RawStore(connection, DATASET), Ledger(connection, DATASET)
+        ledger.open([repository])
+        with connect_to_github(settings, max_in_flight=WORKERS) as client, working_folder(home) as folder:
             candidates, options = [Candidate(repository)], Options(workers=WORKERS)
-            extraction = Extraction(client, candidates, NothingKnown(), {}, options, threading.Event())
-            packages = list(extraction.packages())
-        rows = sum(len(found) for package in packages for found in package.rows.tables.values())
-        ours = rows / _timed(lambda: _load_arrow(settings, packages))
+            packages = list(Extraction(client, candidates, store, {}, options, threading.Event()).packages())
+            pipeline, outcome = make_pipeline(settings.database, folder), Outcome(ledger.run_id)
+            loader = Loader(pipeline, store, ledger, connection, outcome)
+            seconds = _timed(lambda: [loader.load(package) for package in packages])
+        ours = outcome.rows / seconds
         # row by row takes minutes over all of it, and is as fast over a part
-        part = packages[:1]
-        fewer = sum(len(found) for package in part for found in package.rows.tables.values())
-        theirs = fewer / _timed(lambda: _load_rows(settings, part))
+        part = {
+            table.name: [
+                {name: value for name, value in row.items() if value is not None}
+                for row in rows.slice(0, ROW_BY_ROW).to_pylist()
+            ]
+            for table, rows in packages[0].arrow_tables()
+        }
+        theirs = sum(map(len, part.values())) / _timed(lambda: _load_rows(settings, part))
     return [Figure("rows a second into Postgres, extraction apart", ours, 20_000, at_least=True, rows=theirs)]
 
 
@@ -182,20 +253,7 @@ def _timed(work: Any) -> float:
     return time.monotonic() - started
 
 
-def _load_arrow(settings: Settings, packages: list[Package]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
-        pipeline = dlt.pipeline(
-            "bench_arrow",
-            pipelines_dir=folder,
-            destination=dlt.destinations.postgres(settings.database.dlt_url),
-            dataset_name="bench_arrow",
-        )
-        for package in packages:
-            pipeline.run(package_source(package))
-
-
-def _load_rows(settings: Settings, packages: list[Package]) -> None:
+def _load_rows(settings: Settings, rows: Mapping[str, list[Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         pipeline = dlt.pipeline(
             "bench_rows",
@@ -203,16 +261,13 @@ def _load_rows(settings: Settings, packages: list[Package]) -> None:
             destination=dlt.destinations.postgres(settings.database.dlt_url),
             dataset_name="bench_rows",
         )
-        for package in packages:
-            pipeline.run(
-                [
-                    dlt.resource(
-                        rows, name=name, write_disposition="merge", primary_key=tables.BY_NAME[name].primary_key
-                    )
-                    for name, rows in package.rows.tables.items()
-                    if rows
-                ]
-            )
+        pipeline.run(
+            [
+                dlt.resource(found, name=name, write_disposition="merge", primary_key=tables.BY_NAME[name].primary_key)
+                for name, found in rows.items()
+                if found
+            ]
+        )
 
 
 def _rest_requests(api_url: str, repository: str) -> float:
