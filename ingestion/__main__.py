@@ -108,8 +108,7 @@ def github(
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def status(limit: int, as_json: bool) -> int:
     """Show what the last runs did and cost."""
-    from ingestion import ledger
-    from ingestion.loading import DATASET
+    from ingestion import DATASET, ledger
 
     connection = postgres.connect(load_settings(), autocommit=True)
     with connection:

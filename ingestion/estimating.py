@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from ingestion.loading import DATASET, Selection, candidates_of
+from ingestion import DATASET
+from ingestion.loading import Selection, candidates_of
 from ingestion.raw_store import RawStore
 from ingestion.sources.github.access import connect_to_github
 from ingestion.sources.github.client import NotFoundError, Spent

@@ -4,14 +4,16 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Postgres  # noqa: N812
 from psycopg2.extras import RealDictCursor, execute_values
 
-from ingestion.sources.github.pull_requests import DeadLetter
-from ingestion.sources.github.reports import Report
+if TYPE_CHECKING:
+    # showing what runs did does not wait for the source and dlt
+    from ingestion.sources.github.pull_requests import DeadLetter
+    from ingestion.sources.github.reports import Report
 
 TABLES = """
 create schema if not exists {dataset};
@@ -110,7 +112,7 @@ class Ledger:
                     (self.run_id, repository, self._mark),
                 )
 
-    def close(self, asked_for: str, report: Report) -> None:
+    def close(self, asked_for: str, report: "Report") -> None:
         """Write a repository's steps in place of the row that said it runs.
 
         Args:
@@ -139,7 +141,7 @@ class Ledger:
                 ],
             )  # fmt: skip
 
-    def set_aside(self, letters: Sequence[DeadLetter]) -> None:
+    def set_aside(self, letters: "Sequence[DeadLetter]") -> None:
         """Keep what cannot be loaded, in place of what earlier runs kept of the same pull requests."""
         if not letters:
             return

@@ -16,6 +16,7 @@ from typing import Any
 
 import dlt
 
+from ingestion import DATASET
 from ingestion.ledger import Ledger
 from ingestion.raw_store import RawStore
 from ingestion.sources.github import package_source
@@ -31,7 +32,6 @@ from warehouse.settings import Connection, Settings
 
 logger = logging.getLogger(__name__)
 
-DATASET = "raw_github"
 PIPELINE = "github"
 LOADING_LOCK = (0x504C494D, 0)
 """Advisory lock around a load: all runs share dlt's staging tables."""

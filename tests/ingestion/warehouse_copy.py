@@ -4,7 +4,7 @@ from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from ingestion.loading import DATASET
+from ingestion import DATASET
 from ingestion.sources.github import tables
 from warehouse.postgres import connect
 from warehouse.settings import Settings
