@@ -26,11 +26,13 @@ create table if not exists {SCHEMA}.entities (
     content_sha256 text not null,
     record_sha256 text not null,
     refusal text,
+    stamp text,
     primary key (collection, id)
 );
 create index if not exists entities_by_repository on {SCHEMA}.entities (collection, repo_name);
 comment on table {SCHEMA}.entities is
     'One row per entity that Milvus has acknowledged; with a refusal, per document that the model refuses to embed.';
+comment on column {SCHEMA}.entities.stamp is 'Hash of the row that it was made of; null when that is not known.';
 
 create table if not exists {SCHEMA}.syncs (
     collection text not null,
@@ -56,12 +58,14 @@ class Entry:
 
     Attributes:
         refusal: why the model refuses the document; None for one that Milvus holds.
+        stamp: the hash of the marts' row; None when that is not known.
     """
 
     id: str
     content_sha256: str
     record_sha256: str
     refusal: str | None = None
+    stamp: str | None = None
 
 
 @dataclass
@@ -143,27 +147,20 @@ class Ledger:
             cursor.execute(query, (self.name,))
             return {repo_name: (held, refused) for repo_name, held, refused in cursor.fetchall()}
 
-    def of_repository(self, repo_name: str) -> dict[str, Entry]:
-        """Id → entry, of one repository."""
-        query = f"""
-            select id, content_sha256, record_sha256, refusal from {SCHEMA}.entities
-            where collection = %s and repo_name = %s
-        """
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, (self.name, repo_name))
-            return {row[0]: Entry(*row) for row in cursor.fetchall()}
-
     def record(self, repo_name: str, entries: Iterable[Entry]) -> None:
         """Write entries, in place of those with the same ids."""
         rows = [
-            (self.name, entry.id, repo_name, entry.content_sha256, entry.record_sha256, entry.refusal)
+            (self.name, entry.id, repo_name, entry.content_sha256, entry.record_sha256, entry.refusal, entry.stamp)
             for entry in entries
         ]
         query = f"""
-            insert into {SCHEMA}.entities (collection, id, repo_name, content_sha256, record_sha256, refusal) values %s
+            insert into {SCHEMA}.entities (
+                collection, id, repo_name, content_sha256, record_sha256, refusal, stamp
+            ) values %s
             on conflict (collection, id) do update set
                 repo_name = excluded.repo_name, content_sha256 = excluded.content_sha256,
-                record_sha256 = excluded.record_sha256, refusal = excluded.refusal
+                record_sha256 = excluded.record_sha256, refusal = excluded.refusal,
+                stamp = excluded.stamp
         """
         with self._connection.cursor() as cursor:
             execute_values(cursor, query, rows, page_size=1000)
@@ -173,13 +170,6 @@ class Ledger:
         with self._connection.cursor() as cursor:
             cursor.execute(
                 f"delete from {SCHEMA}.entities where collection = %s and id = any(%s)", (self.name, list(ids))
-            )
-
-    def forget_repository(self, repo_name: str) -> None:
-        """Remove the entries of one repository."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(
-                f"delete from {SCHEMA}.entities where collection = %s and repo_name = %s", (self.name, repo_name)
             )
 
     def clear(self) -> None:

@@ -44,12 +44,15 @@ class LexicalIndex:
         connection: the warehouse; the caller commits.
         collection: whose documents.
         schema: where the tables are.
+
+    Attributes:
+        documents: the table of documents, one row each with its `id`, `repo_name` and `content_sha256`.
     """
 
     def __init__(self, connection: PsycopgConnection, collection: Collection, schema: str = SCHEMA) -> None:
         self._connection = connection
         self._collection = collection
-        self._documents = f"{schema}.{collection.alias}_documents"
+        self.documents = f"{schema}.{collection.alias}_documents"
         self._postings = f"{schema}.{collection.alias}_postings"
         self._size: tuple[int, float] | None = None
 
@@ -57,7 +60,7 @@ class LexicalIndex:
         """Make the tables unless they are there."""
         with self._connection.cursor() as cursor:
             cursor.execute(f"""
-                create table if not exists {self._documents} (
+                create table if not exists {self.documents} (
                     document integer generated always as identity primary key,
                     id text not null unique,
                     repo_name text not null,
@@ -67,7 +70,7 @@ class LexicalIndex:
                     content_sha256 text not null
                 );
                 create index if not exists {self._collection.alias}_documents_by_repository
-                    on {self._documents} (repo_name);
+                    on {self.documents} (repo_name);
                 create table if not exists {self._postings} (
                     term text not null,
                     document integer not null,
@@ -78,16 +81,10 @@ class LexicalIndex:
                 create index if not exists {self._collection.alias}_postings_by_document on {self._postings} (document);
             """)
 
-    def hashes(self, repo_name: str) -> dict[str, str]:
-        """Id → content hash, of one repository."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(f"select id, content_sha256 from {self._documents} where repo_name = %s", (repo_name,))
-            return dict(cursor.fetchall())
-
     def repositories(self) -> set[str]:
         """The repositories that have documents."""
         with self._connection.cursor() as cursor:
-            cursor.execute(f"select distinct repo_name from {self._documents}")
+            cursor.execute(f"select distinct repo_name from {self.documents}")
             return {row[0] for row in cursor.fetchall()}
 
     def write(self, documents: Sequence[Document]) -> None:
@@ -112,7 +109,7 @@ class LexicalIndex:
             numbers = dict(
                 execute_values(
                     cursor,
-                    f"insert into {self._documents} (id, repo_name, pr_number, file_path, length, content_sha256) "
+                    f"insert into {self.documents} (id, repo_name, pr_number, file_path, length, content_sha256) "
                     "values %s returning id, document",
                     rows,
                     page_size=1000,
@@ -134,7 +131,7 @@ class LexicalIndex:
         with self._connection.cursor() as cursor:
             cursor.execute(
                 f"""
-                with gone as (delete from {self._documents} where id = any(%s) returning document)
+                with gone as (delete from {self.documents} where id = any(%s) returning document)
                 delete from {self._postings} where document in (select document from gone)
                 """,
                 (list(ids),),
@@ -145,7 +142,7 @@ class LexicalIndex:
         self._connection.autocommit = True
         try:
             with self._connection.cursor() as cursor:
-                cursor.execute(f"vacuum (analyze) {self._documents}, {self._postings}")
+                cursor.execute(f"vacuum (analyze) {self.documents}, {self._postings}")
         finally:
             self._connection.autocommit = False
 
@@ -179,7 +176,7 @@ class LexicalIndex:
 
             select documents.id, best.score
             from best
-            inner join {self._documents} as documents on best.document = documents.document
+            inner join {self.documents} as documents on best.document = documents.document
             order by best.score desc, documents.id
         """
         documents, mean_length = self._measure()
@@ -197,7 +194,7 @@ class LexicalIndex:
         return f"""
             select scores.document, scores.score
             from scores
-            inner join {self._documents} as documents on scores.document = documents.document
+            inner join {self.documents} as documents on scores.document = documents.document
             inner join marts.{self._collection.mart} as mart
                 on documents.repo_name = mart.repo_name and documents.pr_number = mart.pr_number {same_file}
             where {condition.sql}
@@ -208,7 +205,7 @@ class LexicalIndex:
         """(documents, their mean length), looked up once: BM25 hardly notices a sync in between."""
         if self._size is None:
             with self._connection.cursor() as cursor:
-                cursor.execute(f"select count(*), coalesce(nullif(avg(length), 0), 1) from {self._documents}")
+                cursor.execute(f"select count(*), coalesce(nullif(avg(length), 0), 1) from {self.documents}")
                 self._size = cursor.fetchone() or (0, 1.0)
         return self._size
 

@@ -43,10 +43,9 @@ select
     pull_requests.is_feature, pull_requests.url, staged.body, staged.head_ref_name, commits.commit_messages,
     files.file_paths, files.language
 from pull_requests
-inner join staging.stg_github__pull_requests as staged on pull_requests.pr_id = staged.pr_id
+left join staging.stg_github__pull_requests as staged on pull_requests.pr_id = staged.pr_id
 left join commits on pull_requests.pr_id = commits.pr_id
 left join files on pull_requests.pr_id = files.pr_id
-order by pull_requests.repo_name, pull_requests.pr_number
 """
 
 FILE_CHANGE_ROWS = """
@@ -60,23 +59,31 @@ select
     pull_requests.high_risk, pull_requests.is_feature, files.risk as risk_score, pull_requests.url, staged.patch
 from files
 inner join marts.repo_prs as pull_requests on files.pr_id = pull_requests.pr_id
-inner join staging.stg_github__pull_request_files as staged
+left join staging.stg_github__pull_request_files as staged
     on files.pr_id = staged.pr_id and files.file_path = staged.file_path
-order by files.repo_name, files.pr_number, files.file_path
 """
 
 
 @dataclass(frozen=True)
 class RowSource:
-    """How a collection's rows are read and made into documents."""
+    """How a collection's rows are read and made into documents.
+
+    Attributes:
+        query: the rows; `{condition}` narrows the mart.
+        id: the document's id, as an expression of SQL on the mart's or the query's columns.
+        document: a row → its document.
+    """
 
     query: str
+    id: str
     document: Callable[[Mapping[str, Any]], Document]
 
 
 SOURCES: dict[str, RowSource] = {
-    PR_INDEX.alias: RowSource(PULL_REQUESTS, pull_request_document),
-    FILE_CHANGES.alias: RowSource(FILE_CHANGE_ROWS, file_change_document),
+    PR_INDEX.alias: RowSource(PULL_REQUESTS, "repo_name || '#' || pr_number", pull_request_document),
+    FILE_CHANGES.alias: RowSource(
+        FILE_CHANGE_ROWS, "repo_name || '#' || pr_number || ':' || file_path", file_change_document
+    ),
 }
 
 
@@ -90,23 +97,23 @@ def count_by_repository(connection: PsycopgConnection, collection: Collection) -
 def rows_of_repository(
     connection: PsycopgConnection, collection: Collection, repo_name: str
 ) -> Iterator[dict[str, Any]]:
-    """The rows of one repository, read a few thousand at a time."""
-    with connection.cursor("documents") as cursor:
+    """The rows of one repository."""
+    query = SOURCES[collection.alias].query.format(condition="repo_name = %s")
+    return stream(connection, query, (repo_name,), "rows")
+
+
+def stream(
+    connection: PsycopgConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any], name: str
+) -> Iterator[dict[str, Any]]:
+    """The rows of a query, read a few thousand at a time by a cursor of this name."""
+    with connection.cursor(name) as cursor:
         cursor.itersize = FETCH_ROWS
-        execute(cursor, SOURCES[collection.alias].query.format(condition="repo_name = %s"), (repo_name,))
+        execute(cursor, query, parameters)
         names: list[str] = []
         for values in cursor:
             # a named cursor knows its columns from the first row on
             names = names or [column.name for column in cursor.description or ()]
             yield dict(zip(names, values, strict=True))
-
-
-def documents_of_repository(
-    connection: PsycopgConnection, collection: Collection, repo_name: str
-) -> Iterator[Document]:
-    """The documents of one repository."""
-    document = SOURCES[collection.alias].document
-    return (document(row) for row in rows_of_repository(connection, collection, repo_name))
 
 
 def rows_by_key(

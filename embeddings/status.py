@@ -1,5 +1,6 @@
 """Documents in the marts against entities in Milvus, per repository."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +9,10 @@ from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
 from embeddings import ledger as ledgers
 from embeddings import rows
+from embeddings.changes import Changes
 from embeddings.collections import COLLECTIONS, Collection
 from embeddings.ledger import Ledger
+from embeddings.lexical import LexicalIndex
 from embeddings.store import Store, literal
 
 
@@ -21,7 +24,7 @@ class RepositoryStatus:
         documents: how many the marts have.
         entities: how many Milvus has.
         refused: how many of the documents the model refuses to embed.
-        changed: how many would be embedded or written again by a sync.
+        changed: how many of them a sync would embed, write or index again.
     """
 
     repo_name: str
@@ -86,34 +89,34 @@ def status(store: Store, connection: PsycopgConnection) -> list[CollectionStatus
 
 
 def _collection_status(store: Store, connection: PsycopgConnection, collection: Collection) -> CollectionStatus:
+    LexicalIndex(connection, collection).prepare()
+    connection.commit()
     documents = rows.count_by_repository(connection, collection)
     name = store.alias_target(collection.alias)
     known = Ledger(connection, name).count_by_repository() if name else {}
+    changed = _changed_by_repository(connection, collection, name, list(documents)) if name else {}
     repositories = [
-        _repository_status(store, connection, collection, name, repo_name, known.get(repo_name, (0, 0))[1])
+        RepositoryStatus(
+            repo_name,
+            documents=documents.get(repo_name, 0),
+            entities=store.count(name, f"repo_name == {literal(repo_name)}") if name else 0,
+            refused=known.get(repo_name, (0, 0))[1],
+            changed=changed.get(repo_name, 0),
+        )
         for repo_name in sorted({*documents, *known})
     ]
     model, finished_at = ledgers.last_sync(connection, collection.alias)
     return CollectionStatus(collection.alias, name, model, finished_at, repositories)
 
 
-def _repository_status(
-    store: Store,
-    connection: PsycopgConnection,
-    collection: Collection,
-    name: str | None,
-    repo_name: str,
-    refused: int,
-) -> RepositoryStatus:
-    entries = Ledger(connection, name).of_repository(repo_name) if name else {}
-    documents = changed = 0
-    for document in rows.documents_of_repository(connection, collection, repo_name):
-        documents += 1
-        entry = entries.get(document.id)
-        changed += entry is not None and (
-            entry.content_sha256 != document.content_sha256
-            or (entry.refusal is None and entry.record_sha256 != document.record_sha256)
-        )
+def _changed_by_repository(
+    connection: PsycopgConnection, collection: Collection, name: str, repositories: list[str]
+) -> Counter[str]:
+    """Repository → documents that were synced otherwise than they are now; the new ones are counted apart."""
+    found = Counter(
+        change.document.repo_name
+        for change in Changes(connection, collection, name).read(repositories)
+        if change.entry is not None and (change.is_new_text or change.is_new_record or change.is_new_to_the_index)
+    )
     connection.commit()
-    entities = store.count(name, f"repo_name == {literal(repo_name)}") if name else 0
-    return RepositoryStatus(repo_name, documents, entities, refused, changed)
+    return found

@@ -7,7 +7,7 @@ acknowledged; a sync that is killed anywhere leaves at most one batch to repeat.
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
 from embeddings import ledger as ledgers
 from embeddings import rows
+from embeddings.changes import Change, Changes
 from embeddings.collections import Collection
 from embeddings.documents import Document
 from embeddings.encoders import Encoder, Vector
@@ -28,7 +29,6 @@ from warehouse.errors import PlimsollError
 logger = logging.getLogger(__name__)
 
 DELETE_ROWS = 1000
-ADVANCE_ROWS = 100
 # as many labels as a pull request can have on GitHub
 LABELS = 100
 
@@ -52,28 +52,6 @@ class Estimate:
     embed: int
     tokens: int
     cost_usd: float | None
-
-
-@dataclass
-class Plan:
-    """What a batch must do."""
-
-    embed: list[Document] = field(default_factory=list)
-    rewrite: list[Document] = field(default_factory=list)
-    index: list[Document] = field(default_factory=list)
-
-    def add(self, document: Document, entry: Entry | None, indexed_sha256: str | None) -> None:
-        """Put a document where what is known of it says."""
-        if entry is None or entry.content_sha256 != document.content_sha256:
-            self.embed.append(document)
-        elif entry.refusal is None and entry.record_sha256 != document.record_sha256:
-            self.rewrite.append(document)
-        if indexed_sha256 != document.content_sha256:
-            self.index.append(document)
-
-    def __len__(self) -> int:
-        """How many documents must be dealt with."""
-        return max(len(self.embed) + len(self.rewrite), len(self.index))
 
 
 class CollectionSync:
@@ -133,9 +111,15 @@ class CollectionSync:
         self._writer.commit()
 
         counts = rows.count_by_repository(self._reader, self.collection)
-        for repo_name in self._repositories(counts, ledger, repository, is_new=name != current):
-            report.documents += counts.get(repo_name, 0)
-            self._sync_repository(ledger, repo_name, report, advance)
+        repositories = self._repositories(counts, ledger, repository, is_new=name != current)
+        report.documents = sum(counts.get(repo_name, 0) for repo_name in repositories)
+        changes = Changes(self._reader, self.collection, name)
+        pending = changes.count_by_repository(repositories)
+        advance(report.documents - sum(pending.values()))
+        for repo_name in pending:
+            self._sync_repository(ledger, repo_name, changes, report, advance)
+        self._delete(ledger, changes.gone(repositories), report)
+        self._reader.commit()
 
         self._store.flush(name)
         if name != current:
@@ -153,19 +137,21 @@ class CollectionSync:
     def estimate(self, repository: str | None = None, *, full_refresh: bool = False) -> Estimate:
         """What `run` would embed, without embedding or writing anything."""
         ledgers.prepare(self._writer)
+        self._lexical.prepare()
+        self._writer.commit()
         name = self._name(self._store.alias_target(self.collection.alias), full_refresh)
-        documents = embed = tokens = 0
-        for repo_name in rows.count_by_repository(self._reader, self.collection):
-            if repository is not None and repo_name.lower() != repository.lower():
-                continue
-            entries = Ledger(self._writer, name).of_repository(repo_name)
-            for document in rows.documents_of_repository(self._reader, self.collection, repo_name):
-                documents += 1
-                entry = entries.get(document.id)
-                if entry is None or entry.content_sha256 != document.content_sha256:
-                    embed += 1
-                    tokens += self._encoder.count_tokens(document.views)
-            self._reader.commit()
+        counts = {
+            repo_name: count
+            for repo_name, count in rows.count_by_repository(self._reader, self.collection).items()
+            if repository is None or repo_name.lower() == repository.lower()
+        }
+        embed = tokens = 0
+        for change in Changes(self._reader, self.collection, name).read(list(counts)):
+            if change.is_new_text:
+                embed += 1
+                tokens += self._encoder.count_tokens(change.document.views)
+        self._reader.commit()
+        documents = sum(counts.values())
         return Estimate(self.collection.alias, documents, embed, tokens, self._encoder.price(tokens))
 
     def _name(self, current: str | None, full_refresh: bool) -> str:
@@ -195,42 +181,43 @@ class CollectionSync:
             return sorted(known)
         return matches
 
-    def _sync_repository(self, ledger: Ledger, repo_name: str, report: SyncReport, advance: Advance) -> None:
-        entries, indexed = ledger.of_repository(repo_name), self._lexical.hashes(repo_name)
-        gone = {*entries, *indexed}
-        plan, number = Plan(), 0
-        for number, document in enumerate(rows.documents_of_repository(self._reader, self.collection, repo_name), 1):
-            gone.discard(document.id)
-            plan.add(document, entries.get(document.id), indexed.get(document.id))
-            if len(plan) >= self._batch_size:
-                self._write(ledger, repo_name, plan, report)
-                plan = Plan()
-            if number % ADVANCE_ROWS == 0:
-                advance(ADVANCE_ROWS)
-        advance(number % ADVANCE_ROWS)
+    def _sync_repository(
+        self, ledger: Ledger, repo_name: str, changes: Changes, report: SyncReport, advance: Advance
+    ) -> None:
+        batch: list[Change] = []
+        for change in changes.read([repo_name]):
+            batch.append(change)
+            if len(batch) >= self._batch_size:
+                self._write(ledger, repo_name, batch, report)
+                advance(len(batch))
+                batch = []
         # the reading transaction ends here, so that a long sync does not hold back vacuum
         self._reader.commit()
-        self._write(ledger, repo_name, plan, report)
-        self._delete(ledger, sorted(gone), report)
+        self._write(ledger, repo_name, batch, report)
+        advance(len(batch))
 
-    def _write(self, ledger: Ledger, repo_name: str, plan: Plan, report: SyncReport) -> None:
-        if not len(plan):
-            return
-        kept = self._vectors_held(ledger.name, plan.rewrite)
-        embedded = self._embed([*plan.embed, *(document for document in plan.rewrite if document.id not in kept)])
+    def _write(self, ledger: Ledger, repo_name: str, batch: Sequence[Change], report: SyncReport) -> None:
+        rewrite = [change.document for change in batch if change.is_new_record]
+        kept = self._vectors_held(ledger.name, rewrite)
+        lost = [document for document in rewrite if document.id not in kept]
+        embedded = self._embed([*(change.document for change in batch if change.is_new_text), *lost])
         now = int(time.time())
         entities, entries = [], []
-        for document in (*plan.embed, *plan.rewrite):
-            vector, embedded_at = kept.get(document.id) or (embedded[document.id], now)
-            refusal = "the model refuses this text" if vector is None else None
-            entries.append(Entry(document.id, document.content_sha256, document.record_sha256, refusal))
-            if vector is not None:
-                entities.append(self._entity(document, vector, embedded_at))
-        refused = [entry.id for entry in entries if entry.refusal]
+        for change in batch:
+            document, refusal = change.document, change.entry.refusal if change.entry else None
+            if document.id in kept or document.id in embedded:
+                vector, embedded_at = kept.get(document.id) or (embedded[document.id], now)
+                refusal = "the model refuses this text" if vector is None else None
+                if vector is not None:
+                    entities.append(self._entity(document, vector, embedded_at))
+            entries.append(
+                Entry(document.id, document.content_sha256, document.record_sha256, refusal, stamp=change.stamp)
+            )
+        refused = [id for id, vector in embedded.items() if vector is None]
         # a document that is refused now may have been embedded with an earlier text
         self._store.delete(ledger.name, refused)
         self._store.upsert(ledger.name, entities)
-        self._lexical.write(plan.index)
+        self._lexical.write([change.document for change in batch if change.is_new_to_the_index])
         ledger.record(repo_name, entries)
         self._writer.commit()
         report.rewritten += len(kept)

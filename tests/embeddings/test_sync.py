@@ -5,8 +5,10 @@ from contextlib import closing
 import pytest
 from psycopg2 import extensions
 
+from embeddings.changes import Changes
 from embeddings.collections import COLLECTIONS, PR_INDEX
 from embeddings.ledger import only_one
+from embeddings.lexical import LexicalIndex
 from embeddings.status import status
 from embeddings.sync import CollectionSync
 from tests.embeddings.conftest import HashEncoder
@@ -53,6 +55,43 @@ def test_second_sync_makes_no_call_and_no_write(sidecar: Sidecar, warehouse: ext
     report = sidecar.sync()
     assert (report.documents, report.embedded, report.rewritten, report.deleted, report.calls) == (10, 0, 0, 0, 0)
     assert sidecar.entities() == before
+
+
+def test_what_is_unchanged_stays_in_postgres(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, made_up())
+    for alias, collection in COLLECTIONS.items():
+        name = sidecar.sync(alias).name
+        changes = Changes(warehouse, collection, name)
+        assert (changes.count_by_repository(["acme/ship"]), changes.gone(["acme/ship"])) == ({}, [])
+        assert list(changes.read(["acme/ship"])) == []
+        warehouse.commit()
+
+
+def test_a_change_that_does_not_matter_is_looked_at_once(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    pull_requests = made_up()
+    put(warehouse, pull_requests)
+    name = sidecar.sync().name
+    before = sidecar.entities()
+    pull_requests[3].body = "It says <!-- a remark for those who write --> 4."
+    put(warehouse, pull_requests)
+    changes = Changes(warehouse, PR_INDEX, name)
+    assert [change.document.id for change in changes.read(["acme/ship"])] == ["acme/ship#4"]
+    warehouse.commit()
+    report = sidecar.sync()
+    assert (report.embedded, report.rewritten, report.calls) == (0, 0, 0)
+    assert sidecar.entities() == before
+    assert changes.count_by_repository(["acme/ship"]) == {}
+
+
+def test_the_lexical_index_is_filled_again_without_embedding(
+    sidecar: Sidecar, warehouse: extensions.connection
+) -> None:
+    put(warehouse, made_up())
+    sidecar.sync()
+    LexicalIndex(warehouse, PR_INDEX).remove(["acme/ship#2", "acme/ship#5"])
+    warehouse.commit()
+    assert next(each for each in status(sidecar.store, warehouse) if each.collection == "pr_index").has_drift
+    assert (sidecar.sync().calls, len(lexical_ids(warehouse))) == (0, 10)
 
 
 def test_changed_text_is_embedded_again_and_nothing_else(
