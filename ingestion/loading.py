@@ -8,7 +8,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -17,6 +17,7 @@ from typing import Any
 import dlt
 
 from ingestion import DATASET
+from ingestion.copying import CopyConnection, CopyingPostgres
 from ingestion.ledger import Ledger
 from ingestion.raw_store import RawStore
 from ingestion.sources.github import package_source
@@ -28,7 +29,7 @@ from ingestion.sources.github.packages import Package
 from ingestion.sources.github.reports import Options, Progress, Report, Step
 from warehouse import postgres
 from warehouse.errors import PlimsollError
-from warehouse.settings import Connection, Settings
+from warehouse.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
     try:
         with (
             _stopping_at_interrupt(stop),
-            working_folder(settings.home) as folder,
+            open_pipeline(settings) as pipeline,
             connect_to_github(settings, stop=stop, max_in_flight=options.workers) as client,
         ):
             ledger = Ledger(connection, DATASET)
@@ -119,7 +120,6 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
             for report in unreadable:
                 ledger.close(report.repository, report)
                 outcome.reports.append(report)
-            pipeline = make_pipeline(settings.database, folder)
             store = RawStore(connection, DATASET)
             loader = Loader(pipeline, store, ledger, connection, outcome)
             memory = loader.restore()
@@ -228,7 +228,8 @@ class Loader:
                 cursor.execute("select pg_advisory_unlock(%s, %s)", LOADING_LOCK)
 
 
-def make_pipeline(database: Connection, folder: Path) -> dlt.Pipeline:
+@contextmanager
+def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
     """The dlt pipeline, with everything configured here rather than in files."""
     dlt.config["runtime.dlthub_telemetry"] = False
     dlt.config["runtime.log_level"] = "ERROR"
@@ -237,16 +238,17 @@ def make_pipeline(database: Connection, folder: Path) -> dlt.Pipeline:
     dlt.config["load.workers"] = 4
     dlt.config["load.delete_completed_jobs"] = True
     dlt.config["load.raise_on_max_retries"] = 1
-    return dlt.pipeline(
-        PIPELINE,
-        pipelines_dir=str(folder),
-        destination=dlt.destinations.postgres(database.dlt_url),
-        dataset_name=DATASET,
-    )
+    with _working_folder(settings.home) as folder, closing(CopyConnection()) as connection:
+        yield dlt.pipeline(
+            PIPELINE,
+            pipelines_dir=str(folder),
+            destination=CopyingPostgres(settings.database.dlt_url, connection),
+            dataset_name=DATASET,
+        )
 
 
 @contextmanager
-def working_folder(home: Path) -> Iterator[Path]:
+def _working_folder(home: Path) -> Iterator[Path]:
     """A folder for one run's load files.
 
     Nothing in it is needed once the run ends, however it ends: the tables are the progress. So each run has its own,

@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ingestion.ledger import Ledger
-from ingestion.loading import DATASET, Loader, Outcome, Selection, load, make_pipeline, working_folder
+from ingestion.loading import DATASET, Loader, Outcome, Selection, load, open_pipeline
 from ingestion.raw_store import RawStore
 from ingestion.sources.github import tables
 from ingestion.sources.github.access import connect_to_github
@@ -228,10 +228,10 @@ def _loading(home: Path, api_url: str, repository: str) -> list[Figure]:
         settings = _settings(made, api_url)
         store, ledger = RawStore(connection, DATASET), Ledger(connection, DATASET)
         ledger.open([repository])
-        with connect_to_github(settings, max_in_flight=WORKERS) as client, working_folder(home) as folder:
+        with connect_to_github(settings, max_in_flight=WORKERS) as client, open_pipeline(settings) as pipeline:
             candidates, options = [Candidate(repository)], Options(workers=WORKERS)
             packages = list(Extraction(client, candidates, store, {}, options, threading.Event()).packages())
-            pipeline, outcome = make_pipeline(settings.database, folder), Outcome(ledger.run_id)
+            outcome = Outcome(ledger.run_id)
             loader = Loader(pipeline, store, ledger, connection, outcome)
             seconds = _timed(lambda: [loader.load(package) for package in packages])
         ours = outcome.rows / seconds
