@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from pydantic import SecretStr
 
 from tests.databases import database
 from tests.github_api import GitHubDouble, Organisation, sample
 from tests.github_api.mutations import Mutations
-from tests.ingestion.conftest import SMALL, at, run
+from tests.ingestion.conftest import SMALL, TOKEN, at, run
 from tests.ingestion.warehouse_copy import Contents, contents, differences
 from warehouse.settings import Settings
 
@@ -86,6 +87,20 @@ def test_fault_at_every_step_leaves_the_tables_right(
     assert all(fault.fired for fault in faults.values()), {step: fault.fired for step, fault in faults.items()}
     assert differences(base.expected, contents(behind)) == {}
     assert all(report.letters == 0 for report in outcome.reports)
+
+
+def test_tokens_revoked_at_every_step_are_dropped_while_others_work(
+    organisation: Organisation, base: Base, behind: Settings
+) -> None:
+    change(organisation)
+    with GitHubDouble(organisation) as api:
+        faults = {step: api.faults.add("unauthorized", **match, nth=(1, 3)) for step, match in STEPS.items()}
+        tokens = [SecretStr(f"{TOKEN}-{number}") for number in range(2 * len(STEPS))]
+        settings = at(behind, api).model_copy(update={"github_tokens": tokens})
+        outcome = run(settings, reconcile=True, with_patches=True)
+    assert outcome.is_complete, [report.error for report in outcome.reports]
+    assert all(fault.fired for fault in faults.values()), {step: fault.fired for step, fault in faults.items()}
+    assert differences(base.expected, contents(behind)) == {}
 
 
 @pytest.mark.parametrize("step", ["list", "hydrate", "children"])

@@ -116,6 +116,8 @@ def test_killed_run_repeats_at_most_a_package(home: Path, settings: Settings) ->
 
         assert killable.kill_when(process, half_is_loaded)
         killable.wait_for_the_end_of_sessions(watcher)
+        left = [path for path in (home / "dlt").rglob("*") if path.is_file()]
+        assert left and not any(TOKEN.encode() in path.read_bytes() for path in left)
         outcome = run(at(settings, api))
         assert outcome.is_complete
         assert outcome.pull_requests <= total - 2 * killable.PACKAGE
