@@ -30,8 +30,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from ingestion import DATASET
 from ingestion.ledger import Ledger
-from ingestion.loading import DATASET, Loader, Outcome, Selection, load, open_pipeline
+from ingestion.loading import Loader, Outcome, Selection, load, open_pipeline
 from ingestion.raw_store import RawStore
 from ingestion.sources.github import tables
 from ingestion.sources.github.access import connect_to_github
