@@ -56,7 +56,10 @@ class Store:
         # gRPC's core logs by itself, and reads this when it is imported
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from pymilvus import MilvusClient
+        from pymilvus.client import entity_helper
 
+        # it goes through a row's text character by character, which takes longer than sending it; texts are cut here
+        entity_helper.CHECK_STR_ARRAY = False
         _quieten()
         token = settings.milvus_token.get_secret_value() if settings.milvus_token else ""
         options: dict[str, Any] = {"token": token, "timeout": CONNECT_TIMEOUT_SECONDS}

@@ -1,12 +1,13 @@
 """Marts → Milvus: what is new or changed is embedded, what has left is deleted, the rest is not touched.
 
-In each batch Milvus is written first, and Postgres (ledger and lexical index, one transaction) when it has
-acknowledged; a sync that is killed anywhere leaves at most one batch to repeat.
+In each batch Postgres (ledger and lexical index, one transaction) is committed only when Milvus has acknowledged; a
+sync that is killed anywhere leaves at most one batch to repeat.
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -214,15 +215,21 @@ class CollectionSync:
                 Entry(document.id, document.content_sha256, document.record_sha256, refusal, stamp=change.stamp)
             )
         refused = [id for id, vector in embedded.items() if vector is None]
-        # a document that is refused now may have been embedded with an earlier text
-        self._store.delete(ledger.name, refused)
-        self._store.upsert(ledger.name, entities)
-        self._lexical.write([change.document for change in batch if change.is_new_to_the_index])
-        ledger.record(repo_name, entries)
+        # Milvus and Postgres work at the same time; the commit waits until Milvus has acknowledged
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            acknowledged = pool.submit(self._write_entities, ledger.name, entities, refused)
+            self._lexical.write([change.document for change in batch if change.is_new_to_the_index])
+            ledger.record(repo_name, entries)
+            acknowledged.result()
         self._writer.commit()
         report.rewritten += len(kept)
         report.refused += len(refused)
         report.embedded += len(entities) - len(kept)
+
+    def _write_entities(self, name: str, entities: Sequence[Mapping[str, Any]], refused: Sequence[str]) -> None:
+        # a document that is refused now may have been embedded with an earlier text
+        self._store.delete(name, refused)
+        self._store.upsert(name, entities)
 
     def _embed(self, documents: Sequence[Document]) -> dict[str, Vector | None]:
         vectors = encode_views(self._encoder, [document.views for document in documents])
