@@ -27,8 +27,9 @@ from warehouse.settings import Settings, load_settings
 
 Kind = Literal["pr", "file"]
 KINDS: dict[str, Collection] = {"pr": PR_INDEX, "file": FILE_CHANGES}
-# how deep each leg looks before they are fused: deeper changed no result's place among the first ten
-DEPTH = 100
+# how deep each leg looks before they are fused: on real questions 50 to 100 does equally well, and Milvus Lite reads
+# every hit whole
+DEPTH = 50
 # beyond this a query's words add nothing, and a book pasted by mistake must not be searched word by word
 QUERY_BYTES = 8_000
 EVERYTHING = Filters()
