@@ -1,7 +1,8 @@
 """How fast sync and search are, and what the lexical leg's alternatives would cost.
 
 10,000 pull requests with five files each are made up from a vocabulary as skewed as real prose, synced with the static
-model into Milvus Lite by the command line, and searched with the connection kept open. `MILVUS_URL` measures a server.
+model into Milvus Lite by the command line, and searched with the connection kept open; and once more with a real server
+where the package `milvus` is installed (2.3.5, Linux on x86-64). `MILVUS_URL` measures that server instead of Lite.
 
     python -m tests.benchmarks.bench_search --pull-requests 10000
 """
@@ -16,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import bm25s
@@ -31,7 +32,7 @@ from embeddings.filters import Filters
 from embeddings.lexical import Condition, LexicalIndex
 from embeddings.search import Searcher
 from embeddings.words import terms
-from tests.embeddings import marts
+from tests.embeddings import marts, milvus_server
 from tests.embeddings.marts import File, PullRequest
 from warehouse import cli, postgres
 from warehouse.settings import Settings, load_settings
@@ -40,6 +41,7 @@ SEED = 20240120
 VOCABULARY = 20_000
 REPOSITORIES = 20
 QUERIES = 100
+LITE_MS, SERVER_MS = 150, 40
 CONSONANTS, VOWELS = "bcdfghjklmnpqrstvwxz", "aeiou"
 SUFFIXES = (("py", "Python"), ("ts", "TypeScript"), ("md", "Markdown"), ("go", "Go"), ("sql", "SQL"))
 
@@ -114,7 +116,7 @@ def warehouse(pull_requests: int) -> Iterator[Settings]:
 
 def sync(settings: Settings) -> tuple[float, float]:
     """Run the command line's sync; (seconds, the process's peak memory in MB)."""
-    environment = {**os.environ, "PLIMSOLL_HOME": str(settings.home)}
+    environment = {**os.environ, "PLIMSOLL_HOME": str(settings.home), "MILVUS_URL": settings.milvus_url or ""}
     started = time.monotonic()
     subprocess.run([sys.executable, "-m", "embeddings", "sync"], env=environment, check=True, stdout=subprocess.DEVNULL)
     return time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
@@ -138,9 +140,26 @@ def measure(settings: Settings) -> Iterator[Figure]:
     yield Figure("first sync", seconds, "s", 120)
     yield Figure("peak memory of a sync", memory, "MB", 1200)
     yield Figure("second sync, nothing changed", sync(settings)[0], "s", 5)
+    queries = made_up_queries()
+    yield from searches(settings, queries, SERVER_MS if settings.milvus_url else LITE_MS)
+    with closing(postgres.connect(settings, autocommit=True)) as connection:
+        yield from lexical_alternatives(connection, queries)
+    if milvus_server.is_installed() and not settings.milvus_url:
+        with milvus_server.running(settings.home) as url:
+            on_server = settings.model_copy(update={"milvus_url": url})
+            yield Figure("Milvus server: first sync", sync(on_server)[0], "s")
+            for figure in searches(on_server, queries, SERVER_MS):
+                yield replace(figure, name=f"Milvus server: {figure.name}")
+
+
+def made_up_queries() -> list[str]:
+    """What is asked, of 2 to 8 words."""
     prose = Prose(SEED)
-    queries = [prose.words(prose.random.randint(2, 8)) for _ in range(QUERIES)]
-    target = 40 if settings.milvus_url else 150
+    return [prose.words(prose.random.randint(2, 8)) for _ in range(QUERIES)]
+
+
+def searches(settings: Settings, queries: list[str], target: float) -> Iterator[Figure]:
+    """How long a hybrid search takes, of either kind, with and without a filter."""
     with Searcher.open(settings) as searcher:
         for kind in ("pr", "file"):
             for name, filters in (("", Filters()), (", one repository", Filters(repo_name="acme/repository-3"))):
@@ -150,8 +169,6 @@ def measure(settings: Settings) -> Iterator[Figure]:
                 )
                 yield Figure(f"warm hybrid search, {kind}{name}: median", median, "ms")
                 yield Figure(f"warm hybrid search, {kind}{name}: p95", p95, "ms", target)
-    with closing(postgres.connect(settings, autocommit=True)) as connection:
-        yield from lexical_alternatives(connection, queries)
 
 
 def lexical_alternatives(connection: extensions.connection, queries: list[str]) -> Iterator[Figure]:

@@ -1,15 +1,8 @@
 """The same code against a real Milvus server over the network, which the package `milvus` holds for Linux on x86-64."""
 
-import importlib.util
-import platform
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack
 from datetime import date
-from pathlib import Path
 
 import pytest
 from psycopg2 import extensions
@@ -20,52 +13,27 @@ from embeddings.filters import Filters
 from embeddings.search import Searcher
 from embeddings.status import status
 from embeddings.store import ping
+from tests.embeddings import milvus_server
 from tests.embeddings.conftest import HashEncoder
 from tests.embeddings.marts import PullRequest, put, remove
 from tests.embeddings.syncing import Sidecar
 from tests.embeddings.test_search import FLEET
 from warehouse.settings import Settings
 
-IS_INSTALLED = importlib.util.find_spec("milvus") is not None
-RUNS_HERE = sys.platform == "linux" and platform.machine() == "x86_64"
 pytestmark = pytest.mark.skipif(
-    not (IS_INSTALLED and RUNS_HERE), reason="no Milvus server here: pip install milvus==2.3.5"
+    not milvus_server.is_installed(), reason="no Milvus server here: pip install milvus==2.3.5"
 )
-
-# the server is a child of this program, which ends it when its own standard input closes
-SERVER = """
-import sys
-from milvus import MilvusServer
-server = MilvusServer()
-server.set_base_dir(sys.argv[1])
-server.listen_port = int(sys.argv[2])
-server.start()
-print("started", flush=True)
-sys.stdin.read()
-server.stop()
-"""
 
 
 @pytest.fixture(scope="module")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of the module's own."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("milvus-log") / "server.log"
-    folder = tmp_path_factory.mktemp("milvus")
-    with open(log, "w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(folder), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=errors,
-        )  # fmt: skip
-    assert process.stdin is not None and process.stdout is not None
-    started = time.monotonic()
-    if process.stdout.readline().strip() != b"started":
-        pytest.skip(f"the Milvus server does not run here: {_last_line(log)} ({time.monotonic() - started:.0f} s)")
-    yield f"http://127.0.0.1:{port}"
-    process.stdin.close()
-    process.wait(timeout=30)
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(milvus_server.running(tmp_path_factory.mktemp("milvus")))
+        except RuntimeError as error:
+            pytest.skip(str(error))
+        yield url
 
 
 @pytest.fixture
@@ -112,8 +80,3 @@ def test_sync_filter_search_delete_and_switch(settings: Settings, warehouse: ext
         assert sidecar.sync(encoder=HashEncoder("other", 24)).embedded == 2
         assert sidecar.store.collections_of(PR_INDEX) == [sidecar.store.alias_target("pr_index")] != [old]
     assert len(ping(settings)["collections"]) == 2
-
-
-def _last_line(path: Path) -> str:
-    lines = path.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "no output"
