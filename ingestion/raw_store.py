@@ -25,6 +25,14 @@ INDEXES = {
     "repositories_by_id": ("repositories", "id"),
 }
 
+NAMES_AND_ADDRESSES = [
+    (table, column)
+    for table in (tables.PULL_REQUESTS, *tables.CHILDREN)
+    for column in table.columns
+    if column in ("url", "issue_url", "head_repository", "issue_repository")
+]
+"""Columns that a repository's name is part of."""
+
 
 class RawStore:
     """The raw tables of one dataset.
@@ -99,6 +107,27 @@ class RawStore:
                 return False
         self._locked.add(repository_id)
         return True
+
+    def rename(self, before: Row, after: Row) -> None:
+        """Give the rows of a renamed or transferred repository its new name and addresses.
+
+        GitHub gives them so from now on, and no list tells of it: `updatedAt` stays. Addresses under the old name lead
+        elsewhere once another repository takes it. Done again it changes nothing.
+
+        Args:
+            before: the repository's row as stored.
+            after: its row as GitHub has it now.
+        """
+        with self._connection.cursor() as cursor:
+            for table, column in NAMES_AND_ADDRESSES:
+                if not self.exists(table.name):
+                    continue
+                query = sql.SQL(
+                    "update {table} set {column} = %(new)s || substr({column}, length(%(old)s) + 1) where "
+                    "repository_id = %(id)s and ({column} = %(old)s or starts_with({column}, %(old)s || '/'))"
+                ).format(table=self._name(table.name), column=sql.Identifier(column))
+                key = "url" if column.endswith("url") else "name_with_owner"
+                cursor.execute(query, {"old": before[key], "new": after[key], "id": after["id"]})
 
     def prepare(self) -> None:
         """Index what every run looks up; dlt makes none of these."""

@@ -36,6 +36,9 @@ class Known(Protocol):
     def lock(self, repository_id: int) -> bool:
         """Claim a repository for this run; False if another run has it."""
 
+    def rename(self, before: Row, after: Row) -> None:
+        """Give the rows of a renamed repository its new name and addresses."""
+
 
 class NothingKnown:
     """Knows no tables: every pull request that is listed counts as changed, and may have been loaded before."""
@@ -59,3 +62,6 @@ class NothingKnown:
 
     def lock(self, repository_id: int) -> bool:  # noqa: D102
         return True
+
+    def rename(self, before: Row, after: Row) -> None:  # noqa: D102
+        pass

@@ -168,6 +168,9 @@ class RepositoryRun:
         row = repository_row(page.repository, page.total)
         found = self._context.known.rows(tables.REPOSITORIES, [row["id"]])
         stored = found[0] if found else stored
+        if stored is not None and stored["id"] == row["id"] and stored["url"] != row["url"]:
+            # before the row itself, which is what tells of it: a kill between does it again
+            self._context.known.rename(stored, row)
         times = ("created_at", "updated_at", "pushed_at")
         comparable = {key: moment(row[key]) if key in times and row[key] else row[key] for key in row}
         if stored != comparable:
