@@ -194,7 +194,7 @@ final as (
         is_test,
         is_documentation,
         is_source,
-        cast(case when is_harmless then 0 else greatest(least(greatest(points, 0), 10), floor) end as integer) as risk,
+        cast(case when is_harmless then 0 else greatest(least(points, 10), floor) end as integer) as risk,
         case when is_harmless then {{ empty_json_array() }} else reasons end as risk_reasons
 
     from signals

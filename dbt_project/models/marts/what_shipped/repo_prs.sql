@@ -44,6 +44,13 @@ risks as (
 
 ),
 
+explanations as (
+
+    select * from {{ ref('int_pull_requests_risk_explained') }}
+    where {{ only_changed() }}
+
+),
+
 joined as (
 
     select
@@ -72,8 +79,8 @@ joined as (
         summaries.feature_confidence_by_model as ai_feature_confidence,
         coalesce(risks.risk_score, 0) as risk_score,
         coalesce(risks.high_risk, false) as high_risk,
-        coalesce(risks.risk_reasons, {{ empty_json_array() }}) as risk_reasons,
-        coalesce(risks.top_risky_files, {{ empty_json_array() }}) as top_risky_files
+        coalesce(explanations.risk_reasons, {{ empty_json_array() }}) as risk_reasons,
+        coalesce(explanations.top_risky_files, {{ empty_json_array() }}) as top_risky_files
 
     from pull_requests
     inner join summaries
@@ -82,6 +89,8 @@ joined as (
         on pull_requests.pr_id = features.pr_id
     left join risks
         on pull_requests.pr_id = risks.pr_id
+    left join explanations
+        on pull_requests.pr_id = explanations.pr_id
 
 ),
 
