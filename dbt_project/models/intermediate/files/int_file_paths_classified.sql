@@ -44,7 +44,7 @@ paths as (
 
 ),
 
-new_paths as {{ computed_once() }} (
+new_paths as (
 
     select
         paths.file_path,
@@ -56,6 +56,7 @@ new_paths as {{ computed_once() }} (
         on paths.file_path = known.file_path
     where known.file_path is null
     {% endif %}
+    {{ computed_once() }}
 
 ),
 
