@@ -18,6 +18,7 @@ pull_requests as (
 
     from {{ ref('int_pull_requests_tracked') }}
     where not is_deleted and {{ only_changed() }}
+    {{ computed_once() }}
 
 ),
 
@@ -63,8 +64,8 @@ conditions as (
         min(step) filter (where scope = 'otherwise') as otherwise_step,
         min(step) filter (where scope = 'title_start') as start_step,
         min(step) filter (where scope = 'title_word') as word_step,
-        string_agg(word, '|') filter (where scope = 'title_start') as start_words,
-        string_agg(word, '|') filter (where scope = 'title_word') as title_words
+        {{ word_pattern("string_agg(word, '|') filter (where scope = 'title_start')", starts=true) }} as start_pattern,
+        {{ word_pattern("string_agg(word, '|') filter (where scope = 'title_word')") }} as word_pattern
 
     from feature_rules
 
@@ -120,24 +121,22 @@ labelled as (
 
 ),
 
-stepped as (
+{# what needs no search in the title #}
+settled as (
 
     select
         pull_requests.pr_id,
+        pull_requests.title_key,
         coalesce(labelled.labels_full, {{ empty_json_array() }}) as labels_full,
+        conditions.start_step,
+        conditions.word_step,
+        conditions.start_pattern,
+        conditions.word_pattern,
         least(
             labelled.step,
             case when pull_requests.author_is_bot then conditions.bot_step end,
             case when risks.is_documentation_or_tests then conditions.files_step end,
             title_types.step,
-            case
-                when {{ matches('pull_requests.title_key', word_pattern('conditions.start_words', starts=true)) }}
-                    then conditions.start_step
-            end,
-            case
-                when {{ matches('pull_requests.title_key', word_pattern('conditions.title_words')) }}
-                    then conditions.word_step
-            end,
             case when labelled.pr_id is null then conditions.no_labels_step end,
             conditions.otherwise_step
         ) as step
@@ -151,7 +150,29 @@ stepped as (
     left join feature_rules as title_types
         on
             title_types.scope = 'title_type'
-            and {{ capture('pull_requests.title_key', "'^([a-z]+)([(][^)]*[)])?!?:'") }} = title_types.word
+            and {{ capture('pull_requests.title_key', "'^([a-z][a-z0-9]*)([(][^)]*[)])?!?:'") }} = title_types.word
+
+),
+
+{# a search is the dearest question, so it is asked only where its answer would come before what is settled #}
+stepped as (
+
+    select
+        pr_id,
+        labels_full,
+        least(
+            step,
+            case
+                when step <= start_step then null
+                when {{ matches('title_key', 'start_pattern') }} then start_step
+            end,
+            case
+                when step <= word_step then null
+                when {{ matches('title_key', 'word_pattern') }} then word_step
+            end
+        ) as step
+
+    from settled
 
 ),
 
