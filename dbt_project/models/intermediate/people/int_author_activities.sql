@@ -19,9 +19,37 @@
 
 with
 
-pull_requests as (
+{# of a deleted pull request the days are kept, so that the snapshots that counted it are found, and nothing that was
+   done. Imported once for each use: a CTE that is named twice is written to disk as a whole #}
+opened as (
 
-    select * from {{ ref('int_pull_requests_tracked') }}
+    select
+        *,
+        case when is_deleted then 0 else 1 end as counted
+
+    from {{ ref('int_pull_requests_tracked') }}
+    where {{ only_changed() }}
+
+),
+
+merged as (
+
+    select
+        *,
+        case when is_deleted then 0 else 1 end as counted
+
+    from {{ ref('int_pull_requests_tracked') }}
+    where merged_at is not null and {{ only_changed() }}
+
+),
+
+discussed as (
+
+    select
+        *,
+        case when is_deleted then 0 else 1 end as counted
+
+    from {{ ref('int_pull_requests_tracked') }}
     where {{ only_changed() }}
 
 ),
@@ -60,6 +88,30 @@ review_comments as (
 
 ),
 
+responses as (
+
+    select
+        pr_id,
+        author_account_id,
+        {{ utc_day('submitted_at') }} as day,
+        1 as reviews_submitted,
+        0 as review_comments
+
+    from reviews
+
+    union all
+
+    select
+        pr_id,
+        author_account_id,
+        {{ utc_day('created_at') }} as day,
+        0 as reviews_submitted,
+        1 as review_comments
+
+    from review_comments
+
+),
+
 happenings as (
 
     select
@@ -67,7 +119,7 @@ happenings as (
         author as username,
         repo_name,
         {{ utc_day('created_at') }} as day,
-        1 as prs_submitted,
+        counted as prs_submitted,
         0 as prs_merged,
         0 as lines_changed,
         0 as high_risk_prs,
@@ -75,73 +127,50 @@ happenings as (
         0 as reviews_submitted,
         0 as review_comments
 
-    from pull_requests
+    from opened
 
     union all
 
     select
-        pull_requests.pr_id,
-        pull_requests.author as username,
-        pull_requests.repo_name,
-        {{ utc_day('pull_requests.merged_at') }} as day,
+        merged.pr_id,
+        merged.author as username,
+        merged.repo_name,
+        {{ utc_day('merged.merged_at') }} as day,
         0 as prs_submitted,
-        1 as prs_merged,
-        pull_requests.additions + pull_requests.deletions as lines_changed,
-        case when risks.high_risk then 1 else 0 end as high_risk_prs,
-        case when features.is_feature then 1 else 0 end as features_merged,
+        merged.counted as prs_merged,
+        merged.counted * (merged.additions + merged.deletions) as lines_changed,
+        case when risks.high_risk then merged.counted else 0 end as high_risk_prs,
+        case when features.is_feature then merged.counted else 0 end as features_merged,
         0 as reviews_submitted,
         0 as review_comments
 
-    from pull_requests
+    from merged
     left join risks
-        on pull_requests.pr_id = risks.pr_id
+        on merged.pr_id = risks.pr_id
     left join features
-        on pull_requests.pr_id = features.pr_id
-    where pull_requests.merged_at is not null
+        on merged.pr_id = features.pr_id
 
     union all
 
     select
-        pull_requests.pr_id,
+        discussed.pr_id,
         accounts.username,
-        pull_requests.repo_name,
-        {{ utc_day('reviews.submitted_at') }} as day,
+        discussed.repo_name,
+        responses.day,
         0 as prs_submitted,
         0 as prs_merged,
         0 as lines_changed,
         0 as high_risk_prs,
         0 as features_merged,
-        1 as reviews_submitted,
-        0 as review_comments
+        discussed.counted * responses.reviews_submitted as reviews_submitted,
+        discussed.counted * responses.review_comments as review_comments
 
-    from reviews
-    inner join pull_requests
-        on reviews.pr_id = pull_requests.pr_id
+    from responses
+    inner join discussed
+        on responses.pr_id = discussed.pr_id
     inner join accounts
-        on coalesce(reviews.author_account_id, 0) = accounts.account_id
-    where accounts.username <> pull_requests.author
-
-    union all
-
-    select
-        pull_requests.pr_id,
-        accounts.username,
-        pull_requests.repo_name,
-        {{ utc_day('review_comments.created_at') }} as day,
-        0 as prs_submitted,
-        0 as prs_merged,
-        0 as lines_changed,
-        0 as high_risk_prs,
-        0 as features_merged,
-        0 as reviews_submitted,
-        1 as review_comments
-
-    from review_comments
-    inner join pull_requests
-        on review_comments.pr_id = pull_requests.pr_id
-    inner join accounts
-        on coalesce(review_comments.author_account_id, 0) = accounts.account_id
-    where accounts.username <> pull_requests.author
+        on coalesce(responses.author_account_id, 0) = accounts.account_id
+    where accounts.username <> discussed.author
 
 ),
 
@@ -179,26 +208,20 @@ all_happenings as (
 
 ),
 
-{# of a deleted pull request the days are kept, so that the snapshots that counted it are found, and nothing that
-   was done #}
 final as (
 
     select
-        all_happenings.pr_id,
-        all_happenings.username,
-        all_happenings.repo_name,
-        all_happenings.day,
+        pr_id,
+        username,
+        repo_name,
+        day,
         {% for measure in measures -%}
-        cast(
-            coalesce(sum(all_happenings.{{ measure }}) filter (where not pull_requests.is_deleted), 0) as integer
-        ) as {{ measure }},
+        cast(sum({{ measure }}) as integer) as {{ measure }},
         {% endfor -%}
         {{ current_time() }} as changed_at
 
     from all_happenings
-    inner join pull_requests
-        on all_happenings.pr_id = pull_requests.pr_id
-    group by all_happenings.pr_id, all_happenings.username, all_happenings.repo_name, all_happenings.day
+    group by pr_id, username, repo_name, day
 
 )
 

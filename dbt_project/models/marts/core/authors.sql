@@ -15,48 +15,62 @@ accounts as (
 
 ),
 
-pull_requests as (
+{% set participations = {
+    'reviews': ('stg_github__pull_request_reviews', 'submitted_at'),
+    'comments': ('stg_github__pull_request_comments', 'created_at'),
+    'review_comments': ('stg_github__pull_request_review_comments', 'created_at'),
+} -%}
 
-    select * from {{ ref('int_pull_requests_tracked') }}
+{% for kind, (table, happened_at) in participations.items() -%}
+{{ kind }} as (
+
+    select * from {{ ref(table) }}
+    where {{ happened_at }} is not null
 
 ),
 
-{# no alias on a ref: with --empty dbt puts a subquery there, which has one already #}
-participations as (
+{% endfor -%}
 
-    select
-        pr_id,
-        author_account_id,
-        submitted_at as happened_at
+{# imported once for each use: a CTE that is named twice is computed as a whole #}
+opened_pull_requests as (
 
-    from {{ ref('stg_github__pull_request_reviews') }}
+    select * from {{ ref('int_pull_requests_tracked') }}
+    where not is_deleted
 
-    union all
+),
 
-    select
-        pr_id,
-        author_account_id,
-        created_at as happened_at
+merged_pull_requests as (
 
-    from {{ ref('stg_github__pull_request_comments') }}
-
-    union all
-
-    select
-        pr_id,
-        author_account_id,
-        created_at as happened_at
-
-    from {{ ref('stg_github__pull_request_review_comments') }}
+    select * from {{ ref('int_pull_requests_tracked') }}
+    where not is_deleted and merged_by is not null
 
 ),
 
 deleted_pull_requests as (
 
     select pr_id
-    from pull_requests
+    from {{ ref('int_pull_requests_tracked') }}
     where is_deleted
 
+),
+
+{# by account first: millions of rows become as many as there are accounts, before anything is joined #}
+participants as (
+
+    {% for kind, (table, happened_at) in participations.items() -%}
+    select
+        coalesce({{ kind }}.author_account_id, 0) as account_id,
+        min({{ kind }}.{{ happened_at }}) as first_seen_at,
+        max({{ kind }}.{{ happened_at }}) as last_seen_at
+
+    from {{ kind }}
+    left join deleted_pull_requests
+        on {{ kind }}.pr_id = deleted_pull_requests.pr_id
+    where deleted_pull_requests.pr_id is null
+    group by {{ kind }}.author_account_id
+    {{ 'union all' if not loop.last }}
+
+    {% endfor -%}
 ),
 
 appearances as (
@@ -66,8 +80,7 @@ appearances as (
         min(created_at) as first_seen_at,
         max(created_at) as last_seen_at
 
-    from pull_requests
-    where not is_deleted
+    from opened_pull_requests
     group by author
 
     union all
@@ -77,24 +90,19 @@ appearances as (
         min(merged_at) as first_seen_at,
         max(merged_at) as last_seen_at
 
-    from pull_requests
-    where not is_deleted and merged_by is not null
+    from merged_pull_requests
     group by merged_by
 
     union all
 
     select
         accounts.username,
-        min(participations.happened_at) as first_seen_at,
-        max(participations.happened_at) as last_seen_at
+        participants.first_seen_at,
+        participants.last_seen_at
 
-    from participations
+    from participants
     inner join accounts
-        on coalesce(participations.author_account_id, 0) = accounts.account_id
-    left join deleted_pull_requests
-        on participations.pr_id = deleted_pull_requests.pr_id
-    where deleted_pull_requests.pr_id is null and participations.happened_at is not null
-    group by accounts.username
+        on participants.account_id = accounts.account_id
 
 ),
 

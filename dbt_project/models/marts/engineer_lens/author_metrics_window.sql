@@ -69,9 +69,22 @@ files as (
 
 ),
 
-ownership as (
+{# set apart, so that it is joined by hash: the planner takes the columns of the key for independent, and what it
+   expects to be one row a file are hundreds #}
+own_files as (
 
-    select * from {{ ref('author_file_ownership') }}
+    select
+        username,
+        repo_name,
+        window_days,
+        end_date,
+        file_path
+
+    from {{ ref('author_file_ownership') }}
+    where
+        ownership_pct >= 50
+        and end_date in ('{{ end_dates | join("', '") }}')
+    {{ computed_once() }}
 
 ),
 
@@ -124,7 +137,7 @@ low_risk_merges as (
         windows.window_days,
         windows.end_date,
         sum(files.lines_changed) as lines_changed,
-        sum(files.lines_changed) filter (where ownership.ownership_pct >= 50) as lines_in_own_files
+        sum(files.lines_changed) filter (where own_files.file_path is not null) as lines_in_own_files
 
     from windows
     inner join pull_requests
@@ -133,13 +146,13 @@ low_risk_merges as (
             and pull_requests.merged_at < {{ utc_midnight('windows.end_date + 1') }}
     inner join files
         on pull_requests.pr_id = files.pr_id
-    left join ownership
+    left join own_files
         on
-            pull_requests.author = ownership.username
-            and pull_requests.repo_name = ownership.repo_name
-            and windows.window_days = ownership.window_days
-            and windows.end_date = ownership.end_date
-            and files.file_path = ownership.file_path
+            pull_requests.author = own_files.username
+            and pull_requests.repo_name = own_files.repo_name
+            and windows.window_days = own_files.window_days
+            and windows.end_date = own_files.end_date
+            and files.file_path = own_files.file_path
     where pull_requests.risk_score < 4
     group by
         pull_requests.pr_id,

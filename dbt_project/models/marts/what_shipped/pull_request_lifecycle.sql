@@ -23,6 +23,18 @@ pull_requests as (
 
 ),
 
+{# a CTE that is named twice is computed as a whole, so it has no more columns than are needed #}
+openers as (
+
+    select
+        pr_id,
+        author
+
+    from {{ ref('int_pull_requests_tracked') }}
+    where not is_deleted and {{ only_changed() }}
+
+),
+
 accounts as (
 
     select * from {{ ref('int_accounts_resolved') }}
@@ -80,92 +92,71 @@ timelines as (
 ),
 
 {# a response comes from a human who is not the author; all deleted accounts are one author, so ghost never answers
-   ghost #}
-responders as (
+   ghost. Each kind is summed by itself: put together first, they would be sorted as one, which takes twice as long #}
+{% set is_response = 'not accounts.is_bot and accounts.username <> openers.author' -%}
+
+reviewers as (
 
     select
         reviews.pr_id,
-        'review' as kind,
-        reviews.state,
-        reviews.submitted_at as happened_at,
-        reviews.author_account_id
+        {{ is_response }} as is_response,
+        min(reviews.submitted_at) as first_review_at,
+        min(reviews.submitted_at) filter (where reviews.state = 'approved') as first_approval_at,
+        count(*) as review_count,
+        count(*) filter (where reviews.state = 'changes_requested') as review_rounds
 
     from reviews
-
-    union all
-
-    select
-        comments.pr_id,
-        'comment' as kind,
-        null as state,
-        comments.created_at as happened_at,
-        comments.author_account_id
-
-    from comments
-
-    union all
-
-    select
-        review_comments.pr_id,
-        'review comment' as kind,
-        null as state,
-        review_comments.created_at as happened_at,
-        review_comments.author_account_id
-
-    from review_comments
-
-),
-
-reactions as (
-
-    select
-        responders.pr_id,
-        responders.kind,
-        responders.state,
-        responders.happened_at,
-        accounts.username,
-        not accounts.is_bot and accounts.username <> pull_requests.author as is_response
-
-    from responders
-    inner join pull_requests
-        on responders.pr_id = pull_requests.pr_id
+    inner join openers
+        on reviews.pr_id = openers.pr_id
     inner join accounts
-        on coalesce(responders.author_account_id, 0) = accounts.account_id
+        on coalesce(reviews.author_account_id, 0) = accounts.account_id
+    group by reviews.pr_id, accounts.username, {{ is_response }}
 
 ),
 
-discussed as (
+reviewed as (
 
     select
         pr_id,
-        min(happened_at) filter (where is_response) as first_response_at,
-        min(happened_at) filter (where is_response and kind = 'review') as first_review_at,
-        min(happened_at) filter (
-            where is_response and kind = 'review' and state = 'approved'
-        ) as first_approval_at,
-        count(*) filter (where kind = 'review') as review_count,
-        count(distinct username) filter (where is_response and kind = 'review') as reviewer_count,
-        count(*) filter (
-            where is_response and kind = 'review' and state = 'changes_requested'
-        ) as review_rounds,
-        count(*) filter (where kind = 'comment') as comment_count,
-        count(*) filter (where kind = 'review comment') as review_comment_count
+        min(first_review_at) filter (where is_response) as first_review_at,
+        min(first_approval_at) filter (where is_response) as first_approval_at,
+        sum(review_count) as review_count,
+        count(*) filter (where is_response) as reviewer_count,
+        sum(review_rounds) filter (where is_response) as review_rounds
 
-    from reactions
+    from reviewers
     group by pr_id
 
 ),
 
+{% for kind in ['comment', 'review_comment'] -%}
+{{ kind }}ed as (
+
+    select
+        {{ kind }}s.pr_id,
+        min({{ kind }}s.created_at) filter (where {{ is_response }}) as first_response_at,
+        count(*) as {{ kind }}_count
+
+    from {{ kind }}s
+    inner join openers
+        on {{ kind }}s.pr_id = openers.pr_id
+    inner join accounts
+        on coalesce({{ kind }}s.author_account_id, 0) = accounts.account_id
+    group by {{ kind }}s.pr_id
+
+),
+
+{% endfor -%}
 committed as (
 
     select
         commits.pr_id,
         count(*) as commit_count,
-        count(*) filter (where commits.committed_at > discussed.first_review_at) as rework_commit_count
+        count(*) filter (where commits.committed_at > reviewed.first_review_at) as rework_commit_count
 
     from commits
-    left join discussed
-        on commits.pr_id = discussed.pr_id
+    left join reviewed
+        on commits.pr_id = reviewed.pr_id
     group by commits.pr_id
 
 ),
@@ -196,20 +187,26 @@ joined as (
 
     select
         started.*,
-        discussed.first_response_at,
-        discussed.first_review_at,
-        discussed.first_approval_at,
-        discussed.review_count,
-        discussed.reviewer_count,
-        discussed.review_rounds,
-        discussed.comment_count,
-        discussed.review_comment_count,
+        least(
+            reviewed.first_review_at, commented.first_response_at, review_commented.first_response_at
+        ) as first_response_at,
+        reviewed.first_review_at,
+        reviewed.first_approval_at,
+        reviewed.review_count,
+        reviewed.reviewer_count,
+        reviewed.review_rounds,
+        commented.comment_count,
+        review_commented.review_comment_count,
         committed.commit_count,
         committed.rework_commit_count
 
     from started
-    left join discussed
-        on started.pr_id = discussed.pr_id
+    left join reviewed
+        on started.pr_id = reviewed.pr_id
+    left join commented
+        on started.pr_id = commented.pr_id
+    left join review_commented
+        on started.pr_id = review_commented.pr_id
     left join committed
         on started.pr_id = committed.pr_id
 
