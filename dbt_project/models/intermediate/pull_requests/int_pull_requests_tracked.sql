@@ -122,15 +122,23 @@ with_renamed_participants as (
 
 ),
 
+{# imported again, since a CTE that is named twice is written to disk as a whole, texts and all #}
+still_there as (
+
+    select pr_id
+    from {{ ref('stg_github__pull_requests') }}
+
+),
+
 {# gone from raw altogether; kept here as deleted, so that the marts drop it #}
 vanished as (
 
     select previous.*
     from {{ this }} as previous
-    left join pull_requests
-        on previous.pr_id = pull_requests.pr_id
+    left join still_there
+        on previous.pr_id = still_there.pr_id
     where
-        pull_requests.pr_id is null
+        still_there.pr_id is null
         and not previous.is_deleted
         and {{ 'false' if flags.EMPTY else 'true' }}
 
