@@ -49,7 +49,7 @@ class Rules:
         return self._edit("author_aliases", lambda rows, columns: [{"alias": alias, "username": username}])
 
     def drop_row(self, history: History) -> str:
-        name = self.random.choice(["risk_rules", "feature_labels", "bot_accounts"])
+        name = self.random.choice(["risk_rules", "feature_rules", "bot_accounts"])
         return self._edit(name, lambda rows, columns: [row for row in rows if self.random.random() > 0.2])
 
     def reweigh(self, history: History) -> str:
