@@ -1,12 +1,14 @@
 """Each as_of_date has its snapshot, and no build touches another's."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from tests.dbt.project import TABLES, Project
+from tests.dbt.project import PROJECT, TABLES, Project
 from tests.dbt.raw_github import RawGithub
 
 WINDOWED = ("author_metrics_window", "author_prs_window", "author_file_ownership")
@@ -76,6 +78,23 @@ def test_a_full_refresh_keeps_history(winter: Project) -> None:
         project.dbt(*BUILD, "--full-refresh", vars={"as_of_date": "2024-02-20"}).check()
         for table in WINDOWED:
             assert snapshot(project, table, "2024-01-20") == snapshot(winter, table, "2024-01-20")
+
+
+def test_a_new_column_is_null_in_snapshots_of_before(winter: Project, tmp_path: Path) -> None:
+    changed = tmp_path / "project"
+    shutil.copytree(PROJECT, changed, ignore=shutil.ignore_patterns("target", "logs"))
+    [model] = changed.glob("models/**/author_prs_window.sql")
+    [properties] = changed.glob("models/**/_engineer_lens__models.yml")
+    was = "        pull_requests.pr_summary,\n"
+    model.write_text(model.read_text().replace(was, was + "        pull_requests.additions,\n"))
+    was = '        description: "Summary of the pull request, as in `repo_prs`."\n'
+    column = '      - name: additions\n        data_type: integer\n        description: "Lines added."\n'
+    properties.write_text(properties.read_text().replace(was, was + column, 1))
+    with winter.copy("widened") as project:
+        before = snapshot(project, "author_prs_window", "2024-01-20")
+        project.dbt("run", "--select", "author_prs_window", vars={"as_of_date": "2024-02-20"}, project=changed).check()
+        assert snapshot(project, "author_prs_window", "2024-01-20") == [row | {"additions": None} for row in before]
+        assert all(row["additions"] for row in snapshot(project, "author_prs_window", "2024-02-20"))
 
 
 def test_a_rename_reaches_every_snapshot(winter: Project) -> None:
