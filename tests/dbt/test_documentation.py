@@ -19,6 +19,12 @@ def page(sample: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_site(sample.settings, tmp_path_factory.mktemp("site") / "index.html")
 
 
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The browser's own folder; one for all pages, since making it takes longer than a page."""
+    return tmp_path_factory.mktemp("browser")
+
+
 def shown(page: Path, route: str, profile: Path) -> str:
     """The text of the page at `route` as the browser shows it, once its scripts have run."""
     if BROWSER is None:
@@ -42,25 +48,25 @@ def test_page_needs_nothing_else(page: Path) -> None:
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"']?https?:", text)
 
 
-def test_overview_is_ours(page: Path, tmp_path: Path) -> None:
-    text = shown(page, "overview", tmp_path)
+def test_overview_is_ours(page: Path, profile: Path) -> None:
+    text = shown(page, "overview", profile)
     assert "what a software team ships" in text
     assert "Welcome to the auto-generated documentation" not in text
 
 
-def test_getting_answers_links_to_every_analysis(page: Path, tmp_path: Path) -> None:
-    text = shown(page, "overview/plimsoll", tmp_path)
+def test_getting_answers_links_to_every_analysis(page: Path, profile: Path) -> None:
+    text = shown(page, "overview/plimsoll", profile)
     linked = set(re.findall(r"analysis\.plimsoll\.(\w+)", text))
     assert {path.stem for path in PROJECT.glob("analyses/*.sql")} <= linked
 
 
-def test_mart_shows_its_columns(page: Path, tmp_path: Path) -> None:
-    text = shown(page, "model/model.plimsoll.pull_request_lifecycle", tmp_path)
+def test_mart_shows_its_columns(page: Path, profile: Path) -> None:
+    text = shown(page, "model/model.plimsoll.pull_request_lifecycle", profile)
     for column in ("hours_to_first_review", "rework_commit_count", "reopened_count"):
         assert column in text
 
 
-def test_lineage_graph_opens(page: Path, tmp_path: Path) -> None:
-    text = shown(page, "model/model.plimsoll.repo_prs?g_v=1", tmp_path)
+def test_lineage_graph_opens(page: Path, profile: Path) -> None:
+    text = shown(page, "model/model.plimsoll.repo_prs?g_v=1", profile)
     # the graph is drawn on a canvas, which exists only once the graph's library has laid it out
     assert re.search(r"<canvas[^>]+data-id=\"layer", text)
