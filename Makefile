@@ -10,6 +10,8 @@ N ?= 100000
 EVERY ?= 7
 export DO_NOT_TRACK = 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS = false
+# the first import compiles what was installed; where that is forbidden, every command compiles it again
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
