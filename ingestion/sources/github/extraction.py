@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 PACKAGE_PULL_REQUESTS = 4000
 PACKAGE_BYTES = 32 * 2**20
 PACKAGE_SECONDS = 60.0
-"""A package is closed at whichever comes first: so much, and no more, is done again after a kill. A load costs dlt and
-Postgres over a second however little it brings; and what waits to be loaded is in memory."""
+"""A package is closed at whichever comes first. One is loaded while the next is filled, so that a kill has at most two
+done again. A load costs dlt and Postgres over a second however little it brings; and what waits is in memory."""
 
 
 class Extraction:
