@@ -14,6 +14,9 @@ import pytest
 from warehouse import dbt, postgres
 from warehouse.settings import ROOT, load_settings
 
+# on one worker: a second one would make the first run of its own
+pytestmark = pytest.mark.xdist_group("end to end")
+
 MARTS = (
     "author_file_ownership",
     "author_metrics_daily",
