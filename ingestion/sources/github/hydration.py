@@ -3,8 +3,8 @@
 A chunk of pull requests is read in rounds. *Hydrate* brings what costs the same for all, a batch a request. *Follow*
 brings further pages of whatever has more than 100, several connections a request. *Details* brings what multiplies
 (threads with comments, parents of commits) in one request for the whole chunk, sized by the counts that Hydrate
-brought: asked blindly these two would cost several times all the rest. Few pull requests, whose counts the list already
-brought, are read with everything in one round instead, since there a request matters more than a point.
+brought: asked blindly these two would cost several times all the rest. Pull requests whose counts the list already
+brought are read with everything in one round instead, which spares requests.
 
 What GitHub finds too heavy is split, down to one pull request, and for that down to one connection a request.
 """
@@ -33,10 +33,10 @@ from warehouse.errors import PlimsollError
 
 logger = logging.getLogger(__name__)
 
-BATCH = 25
-"""Pull requests a request, at most."""
+BATCH = 34
+"""Pull requests a request, at most: a page of the list in three."""
 
-CHUNK = 96
+CHUNK = 3 * BATCH
 """Pull requests that share one request for details."""
 
 FOLLOWED = 10
