@@ -29,7 +29,7 @@ Trigger = Callable[[], bool]
 def load_in_small_packages(values: dict[str, Any]) -> None:
     """Loads the sample organisation, a few pull requests a package, so that there is much to interrupt."""
     Settings.model_config["env_file"] = None
-    extraction.PACKAGE_PULL_REQUESTS = repository_run.CHUNK = PACKAGE
+    extraction.PACKAGE_PULL_REQUESTS, repository_run.CHUNK = PACKAGE, PACKAGE // 2
     load(load_settings(**values), Selection(owners=(sample.LOGIN,)), Options(workers=2, batch_size=4, reconcile=True))
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,11 +23,12 @@ from warehouse.errors import PlimsollError, one_line
 
 logger = logging.getLogger(__name__)
 
-PACKAGE_PULL_REQUESTS = 4000
-PACKAGE_BYTES = 32 * 2**20
+PACKAGE_PULL_REQUESTS = 8000
+PACKAGE_BYTES = 64 * 2**20
 PACKAGE_SECONDS = 60.0
-"""A package is closed at whichever comes first. One is loaded while the next is filled, so that a kill has at most two
-done again. A load costs dlt and Postgres over a second however little it brings; and what waits is in memory."""
+"""The most that a kill has done again: what is being read, waits for its load and is being loaded, all together. A load
+begins with half of it, at whichever comes first, while the other half is read. Larger, and more would wait in memory;
+smaller, and more loads would cost dlt and Postgres their second each."""
 
 
 class Extraction:
@@ -58,6 +60,9 @@ class Extraction:
         # filled by the threads that read while another package is loaded
         self._package = Package()
         self._opened = time.monotonic()
+        # being read, waiting and being loaded
+        self._unloaded = 0
+        self._unloaded_bytes = 0
         self._open_runs = len(candidates)
         self._changed = threading.Condition()
         self._context = RunContext(
@@ -68,6 +73,7 @@ class Extraction:
             accounts=AccountBook(known.accounts()),
             requests=ThreadPoolExecutor(options.workers, thread_name_prefix="hydrate"),
             stop=stop,
+            room=self._room,
             hand_over=self._hand_over,
             progress=progress,
         )
@@ -84,6 +90,7 @@ class Extraction:
                 if is_last:
                     package.rows.extend(self._other_accounts())
                 yield self._closed(package)
+                self._make_room(package.count, package.byte_count)
         finally:
             with self._changed:
                 self._is_over = True
@@ -93,36 +100,66 @@ class Extraction:
             self._context.requests.shutdown(wait=False, cancel_futures=True)
 
     def _next(self) -> tuple[Package, bool]:
-        """The next package to load, once it is full, old or the last; and whether it is the last."""
+        """The next package to load, once it is due or the last; and whether it is the last."""
         with self._changed:
-            while self._open_runs and not self._is_full():
-                if self._package.ids and time.monotonic() - self._opened > PACKAGE_SECONDS:
-                    break
+            while self._open_runs and not self._is_due():
                 self._changed.wait(1.0)
             package, self._package, self._opened = self._package, Package(), time.monotonic()
-            self._changed.notify_all()
             return package, not self._open_runs
 
-    def _is_full(self) -> bool:
-        return len(self._package.ids) >= PACKAGE_PULL_REQUESTS or self._package.byte_count >= PACKAGE_BYTES
+    def _is_due(self) -> bool:
+        package, age = self._package, time.monotonic() - self._opened
+        return bool(package.pieces) and (
+            2 * package.count >= PACKAGE_PULL_REQUESTS
+            or 2 * package.byte_count >= PACKAGE_BYTES
+            or 2 * age >= PACKAGE_SECONDS
+        )
 
     def _closed(self, package: Package) -> Package:
         """The package with just those accounts that are new or changed."""
         package.rows[tables.USERS].extend(self._context.accounts.changed(package.rows.accounts))
         return package
 
-    def _hand_over(self, message: Piece | End) -> None:
-        """Put a message into the package, unless nobody loads it any more.
+    @contextmanager
+    def _room(self, count: int) -> Iterator[None]:
+        """Room for pull requests that are about to be read; free again once they are loaded, or not read after all.
 
-        Waits while the package is full and the one before is still being loaded: a slow database slows the requests,
-        and does not fill memory.
+        Waits while there is none: a slow database slows the requests, and does not fill memory.
+
+        Args:
+            count: how many; at most half a package, or the other half would wait for them in vain.
+
+        Raises:
+            StoppedError: nobody loads any more.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._is_over or not self._is_full())
+            self._changed.wait_for(lambda: self._is_over or self._has_room(count))
+            if self._is_over:
+                raise StoppedError
+            self._unloaded += count
+        try:
+            yield
+        except BaseException:
+            self._make_room(count, 0)
+            raise
+
+    def _has_room(self, count: int) -> bool:
+        return self._unloaded + count <= PACKAGE_PULL_REQUESTS and self._unloaded_bytes < PACKAGE_BYTES
+
+    def _make_room(self, count: int, byte_count: int) -> None:
+        with self._changed:
+            self._unloaded -= count
+            self._unloaded_bytes -= byte_count
+            self._changed.notify_all()
+
+    def _hand_over(self, message: Piece | End) -> None:
+        """Put a message into the package, unless nobody loads it any more."""
+        with self._changed:
             if self._is_over:
                 return
             if isinstance(message, Piece):
                 self._package.add(message)
+                self._unloaded_bytes += message.byte_count
             else:
                 self._open_runs -= 1
                 self._package.complete(message.report, message.rows, message.memory)

@@ -29,20 +29,22 @@ class Piece:
     Attributes:
         columns: the rows per raw table, of those that have any.
         accounts: the accounts met in them, by their ids.
-        ids: the pull requests.
+        count: how many pull requests were asked for.
+        ids: those that were read.
         known_ids: those of them that the tables have already.
         letters: what was set aside.
     """
 
     columns: dict[str, pa.Table]
     accounts: dict[int, Row]
+    count: int
     ids: set[int]
     known_ids: Set[int]
     letters: list[DeadLetter]
 
     @classmethod
-    def of(cls, repository: str, hydrated: Hydrated, known_ids: Set[int]) -> "Piece":
-        """What was hydrated in a repository; a row that does not fit its table is taken out and set aside."""
+    def of(cls, repository: str, count: int, hydrated: Hydrated, known_ids: Set[int]) -> "Piece":
+        """What was hydrated of `count` pull requests; a row that does not fit its table is taken out and set aside."""
         columns, letters = {}, list(hydrated.letters)
         pull_requests = {row["id"]: row for row in hydrated.rows[tables.PULL_REQUESTS]}
         for table in tables.TABLES:
@@ -54,7 +56,7 @@ class Piece:
                     # without one the pull request itself is set aside already
                     if owner is not None:
                         letters.append(_letter(repository, owner, table, row, reason))
-        return cls(columns, hydrated.rows.accounts, hydrated.ids, known_ids, letters)
+        return cls(columns, hydrated.rows.accounts, count, hydrated.ids, known_ids, letters)
 
     @property
     def row_count(self) -> int:
@@ -76,6 +78,8 @@ class Package:
         rows: what is loaded beside them: repositories, accounts, pull requests that are gone.
         memory: repository id to what is to be remembered once this package is loaded.
         reports: the repositories that end with this package.
+        ids: the pull requests that were read.
+        count: how many were asked for.
         byte_count: how much memory the pieces take.
     """
 
@@ -84,6 +88,7 @@ class Package:
     memory: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
     ids: set[int] = field(default_factory=set)
+    count: int = 0
     byte_count: int = 0
 
     def add(self, piece: Piece) -> None:
@@ -91,6 +96,7 @@ class Package:
         self.pieces.append(piece)
         self.rows.accounts |= piece.accounts
         self.ids |= piece.ids
+        self.count += piece.count
         self.byte_count += piece.byte_count
 
     def complete(self, report: Report, rows: Rows, memory: dict[str, Any] | None) -> None:

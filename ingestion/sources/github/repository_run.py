@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,9 +24,6 @@ from ingestion.sources.github.shaping import Row, Rows, repository_row
 from ingestion.sources.github.verification import still_there
 
 logger = logging.getLogger(__name__)
-
-WHOLE_AT_MOST = 200
-"""Up to so many changed pull requests are read in one round, sparing a request; more in two, sparing points."""
 
 
 @dataclass
@@ -49,7 +47,8 @@ class RunContext:
         accounts: the accounts met so far.
         requests: runs hydration.
         stop: set when the run shall end early.
-        hand_over: takes hydrated pull requests towards the loader, and waits while it has enough.
+        room: to be held while so many pull requests are read; waits while the loader has enough.
+        hand_over: takes hydrated pull requests towards the loader.
         progress: told what happens.
     """
 
@@ -60,6 +59,7 @@ class RunContext:
     accounts: AccountBook
     requests: ThreadPoolExecutor
     stop: threading.Event
+    room: Callable[[int], AbstractContextManager[None]]
     hand_over: Callable[[Piece], None]
     progress: Progress | None
 
@@ -101,10 +101,10 @@ class RepositoryRun:
         stored = self._context.known.repository(self._candidate.name)
         remembered = self._context.memory.get(str(stored["id"]), {}) if stored else {}
         is_first = not remembered.get("watermark")
-        # counts cost two points a page, and pay where few pull requests follow
-        with_counts = not (is_first or options.full_refresh or options.reconcile)
+        # what changed is read in one round, which spares requests; everything in two, which spares points
+        self._whole = not (is_first or options.full_refresh or options.reconcile)
         listing = PullRequestList(
-            self._context.client, self._candidate.name, self._listing.spent, with_counts=with_counts
+            self._context.client, self._candidate.name, self._listing.spent, with_counts=self._whole
         )
         page = listing.first(self._context.accounts.take())
         repository_id = int(page.repository["databaseId"])
@@ -251,10 +251,9 @@ class RepositoryRun:
         self._waiting += wanted
         if wanted and not self._is_counted:
             self._expect(len(wanted))
-        # few are kept back, to be read in one round
-        while len(self._waiting) >= WHOLE_AT_MOST + CHUNK or (self._chunks and len(self._waiting) >= CHUNK):
+        while len(self._waiting) >= CHUNK:
             chunk, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
-            self._submit(chunk, whole=False)
+            self._submit(chunk)
 
     def _finish_chunks(self) -> None:
         """Hydrate the rest, and wait for all of it.
@@ -262,11 +261,7 @@ class RepositoryRun:
         Raises:
             PlimsollError: one of the chunks failed.
         """
-        has_counts = all(entry.commits is not None for entry in self._waiting)
-        whole = has_counts and not self._chunks and len(self._waiting) <= WHOLE_AT_MOST
-        width = self._size.current if whole else CHUNK
-        for place in range(0, len(self._waiting), width):
-            self._submit(self._waiting[place : place + width], whole=whole)
+        self._submit(self._waiting)
         self._waiting = []
         error: BaseException | None = None
         for chunk in self._chunks:
@@ -274,13 +269,24 @@ class RepositoryRun:
         if error is not None:
             raise error
 
-    def _submit(self, entries: list[Entry], *, whole: bool) -> None:
-        self._chunks.append(self._context.requests.submit(self._hydrate, entries, whole))
+    def _submit(self, chunk: list[Entry]) -> None:
+        width = CHUNK
+        if self._whole:
+            # a request asks for as many commits and threads as its largest has: like goes with like
+            width = self._size.current
+            chunk = sorted(chunk, key=lambda entry: (entry.commits or 0) + (entry.threads or 0))
+        for place in range(0, len(chunk), width):
+            entries = chunk[place : place + width]
+            self._chunks.append(self._context.requests.submit(self._hydrate, entries))
 
-    def _hydrate(self, entries: list[Entry], whole: bool) -> None:
-        if self._context.stop.is_set():
-            raise StoppedError
-        hydrated = self._hydrator.hydrate(entries, whole=whole)
+    def _hydrate(self, entries: list[Entry]) -> None:
+        with self._context.room(len(entries)):
+            if self._context.stop.is_set():
+                raise StoppedError
+            self._read(entries)
+
+    def _read(self, entries: list[Entry]) -> None:
+        hydrated = self._hydrator.hydrate(entries, whole=self._whole)
         if self._patches:
             with self._lock:
                 step = self._report.step("patches")
@@ -290,7 +296,7 @@ class RepositoryRun:
         known_ids = hydrated.ids if self._context.known.is_blind else hydrated.ids & self._known.keys()
         if gone := hydrated.gone & self._known.keys():
             self._mark_deleted(gone, hydrated.rows)
-        piece = Piece.of(self._report.repository, hydrated, known_ids)
+        piece = Piece.of(self._report.repository, len(entries), hydrated, known_ids)
         with self._lock:
             step = self._report.step("hydrate")
             step.hydrated += len(hydrated.ids)
