@@ -3,7 +3,7 @@ with
 files as (
 
     select * from {{ ref('int_files_risk_scored') }}
-    where status = 'renamed' and previous_path is not null
+    where previous_path is not null and status = 'renamed'
 
 ),
 

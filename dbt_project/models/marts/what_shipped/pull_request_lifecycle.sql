@@ -23,8 +23,7 @@ pull_requests as (
 
 ),
 
-{# a CTE that is named twice is computed as a whole, so it has no more columns than are needed #}
-openers as (
+openers as not materialized (
 
     select
         pr_id,
@@ -35,7 +34,7 @@ openers as (
 
 ),
 
-accounts as (
+accounts as not materialized (
 
     select * from {{ ref('int_accounts_resolved') }}
 

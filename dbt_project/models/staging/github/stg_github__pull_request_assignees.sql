@@ -1,22 +1,8 @@
-with
+select
+    pull_request_id as pr_id,
+    repository_id as repo_id,
+    user_id as account_id,
 
-source as (
+    _dlt_load_id as load_id
 
-    select * from {{ source('raw_github', 'pull_request_assignees') }}
-
-),
-
-renamed as (
-
-    select
-        pull_request_id as pr_id,
-        repository_id as repo_id,
-        user_id as account_id,
-
-        _dlt_load_id as load_id
-
-    from source
-
-)
-
-select * from renamed
+from {{ source('raw_github', 'pull_request_assignees') }}

@@ -1,33 +1,19 @@
-with
+select
+    id as comment_id,
+    node_id,
+    pull_request_id as pr_id,
+    repository_id as repo_id,
+    author_id as author_account_id,
 
-source as (
+    author_association,
+    body,
+    url,
 
-    select * from {{ source('raw_github', 'pull_request_comments') }}
+    is_minimized,
 
-),
+    created_at,
+    updated_at,
 
-renamed as (
+    _dlt_load_id as load_id
 
-    select
-        id as comment_id,
-        node_id,
-        pull_request_id as pr_id,
-        repository_id as repo_id,
-        author_id as author_account_id,
-
-        author_association,
-        body,
-        url,
-
-        is_minimized,
-
-        created_at,
-        updated_at,
-
-        _dlt_load_id as load_id
-
-    from source
-
-)
-
-select * from renamed
+from {{ source('raw_github', 'pull_request_comments') }}

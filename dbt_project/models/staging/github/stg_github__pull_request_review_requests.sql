@@ -1,28 +1,14 @@
-with
+select
+    id as review_request_id,
+    pull_request_id as pr_id,
+    repository_id as repo_id,
+    reviewer_user_id as reviewer_account_id,
 
-source as (
+    reviewer_type,
+    reviewer_team,
 
-    select * from {{ source('raw_github', 'pull_request_review_requests') }}
+    is_code_owner,
 
-),
+    _dlt_load_id as load_id
 
-renamed as (
-
-    select
-        id as review_request_id,
-        pull_request_id as pr_id,
-        repository_id as repo_id,
-        reviewer_user_id as reviewer_account_id,
-
-        reviewer_type,
-        reviewer_team,
-
-        is_code_owner,
-
-        _dlt_load_id as load_id
-
-    from source
-
-)
-
-select * from renamed
+from {{ source('raw_github', 'pull_request_review_requests') }}

@@ -1,29 +1,15 @@
-with
+select
+    id as account_id,
+    node_id,
 
-source as (
+    login,
+    type as account_type,
+    name as profile_name,
+    avatar_url,
+    url,
 
-    select * from {{ source('raw_github', 'users') }}
+    deleted_at,
 
-),
+    _dlt_load_id as load_id
 
-renamed as (
-
-    select
-        id as account_id,
-        node_id,
-
-        login,
-        type as account_type,
-        name as profile_name,
-        avatar_url,
-        url,
-
-        deleted_at,
-
-        _dlt_load_id as load_id
-
-    from source
-
-)
-
-select * from renamed
+from {{ source('raw_github', 'users') }}
