@@ -34,7 +34,7 @@ SERVER_SETTINGS = {
     "listen_addresses": "''",
     "unix_socket_permissions": "0700",
     "max_connections": "60",
-    "shared_buffers": "512MB",
+    "shared_buffers": "1GB",
     "work_mem": "128MB",
     "maintenance_work_mem": "512MB",
     "effective_cache_size": "4GB",
@@ -43,7 +43,8 @@ SERVER_SETTINGS = {
     "max_wal_senders": "0",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "30min",
-    "wal_compression": "on",
+    # it would take a core from a build that it interrupts, for tables that are replaced anyway
+    "autovacuum_naptime": "5min",
     "random_page_cost": "1.1",
     "effective_io_concurrency": "64",
     "jit": "off",
