@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.raw_bulk import Scale, load
-from tests.dbt.project import WITHOUT_SMALL_TESTS, Databases, Project
-from tests.dbt.raw_github import RawGithub
+from tests.dbt.project import Databases, Project
+from tests.dbt.raw_github import REPOSITORY_ID, RawGithub
 
 HERE = Path(__file__).parent
 AS_OF_DATE = "2026-11-19"
@@ -17,8 +17,9 @@ VARS = {"as_of_date": AS_OF_DATE}
 SAMPLE = Scale(pull_requests=300)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests on one worker: a second one would build everything again."""
+    """Keep these tests on one worker: a second one would build everything again. Before xdist looks for groups."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("dbt"))
@@ -55,11 +56,16 @@ def scratch(sample: Project, request: pytest.FixtureRequest) -> Iterator[Project
 
 
 @pytest.fixture(scope="session")
-def empty(databases: Databases, targets: Path) -> Project:
-    """A project built over raw tables that hold one repository and nothing else; for copying only."""
-    databases.create("empty")
+def empty(sample: Project, databases: Databases, targets: Path) -> Project:
+    """The built sample without its rows, and with one new repository, `acme/harbour`; for copying only."""
+    databases.create("empty", template=sample.name)
     project = Project(databases, "empty", targets)
+    filled = project.value(
+        "select string_agg(format('%I.%I', schemaname, tablename), ', ') from pg_tables "
+        "where schemaname in ('raw_github', 'intermediate', 'marts') "
+        "and tablename not in ('model_builds', 'time_spine_days')"
+    )
+    project.execute(f"truncate {filled}")
     with closing(project.connect()) as connection:
-        RawGithub(connection).reset()
-    project.dbt("build", *WITHOUT_SMALL_TESTS, vars=VARS).check()
+        RawGithub(connection).repository(REPOSITORY_ID, "acme/harbour")
     return project

@@ -1,5 +1,6 @@
 """dbt and its database, as the tests use them."""
 
+import shutil
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from dbt.cli.main import dbtRunner
+from dbt.constants import PARTIAL_PARSE_FILE_NAME
 from dbt.contracts.graph.manifest import Manifest
 from psycopg2 import extensions, extras, sql
 
@@ -135,8 +137,8 @@ class Project:
     def dbt(self, *arguments: str, vars: Mapping[str, Any], project: Path = PROJECT) -> Outcome:
         """Run one dbt command in this process.
 
-        A project is parsed once, and all commands share its manifest: vars are rendered when SQL is compiled, and no
-        configuration depends on one.
+        A project is parsed once, without vars, and all commands share its manifest: vars are rendered when SQL is
+        compiled, and no configuration depends on one.
 
         Args:
             arguments: the command and its options.
@@ -152,7 +154,11 @@ class Project:
             for name, value in self.settings.database.environment().items():
                 patch.setenv(name, value)
             if project not in MANIFESTS:
-                parsed = dbtRunner().invoke(["parse", *options])
+                if project != PROJECT:
+                    # of a changed copy dbt then parses what was changed alone
+                    target.mkdir(parents=True)
+                    shutil.copy(self.target() / PARTIAL_PARSE_FILE_NAME, target)
+                parsed = dbtRunner().invoke(["parse", *options[:-2]])
                 if not isinstance(parsed.result, Manifest):
                     return Outcome(False, {}, {}, (), str(parsed.exception))
                 MANIFESTS[project] = parsed.result

@@ -14,7 +14,6 @@ from typing import Any
 from psycopg2 import extensions, extras
 
 from ingestion.sources.github import tables
-from tests.benchmarks.raw_bulk import create_tables
 
 Row = dict[str, Any]
 
@@ -52,12 +51,6 @@ class RawGithub:
 
     def __init__(self, connection: extensions.connection) -> None:
         self.connection = connection
-
-    def reset(self) -> None:
-        """Start from empty raw tables with one repository, `acme/harbour`."""
-        create_tables(self.connection)
-        self.connection.commit()
-        self.repository(REPOSITORY_ID, "acme/harbour")
 
     def repository(self, repository_id: int, name_with_owner: str, **columns: Any) -> None:
         """Write one repository, in place of what is there with this id."""

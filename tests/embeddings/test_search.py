@@ -1,10 +1,12 @@
 """Search over synced marts, with the model that ships."""
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import date
+from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from psycopg2 import extensions
@@ -13,10 +15,12 @@ from embeddings.collections import COLLECTIONS
 from embeddings.encoders.static import StaticEncoder
 from embeddings.filters import Filters
 from embeddings.search import Searcher
+from tests.databases import database
 from tests.embeddings.conftest import HashEncoder
 from tests.embeddings.marts import File, PullRequest, put, remove
 from tests.embeddings.syncing import Sidecar
 from warehouse.errors import PlimsollError
+from warehouse.postgres import connect
 from warehouse.settings import Settings
 
 FLEET = [
@@ -35,15 +39,25 @@ FLEET = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def searcher(settings: Settings, warehouse: extensions.connection) -> Iterator[Searcher]:
+@contextmanager
+def searching(settings: Settings) -> Iterator[Searcher]:
     """A search over the fleet."""
-    put(warehouse, FLEET)
+    with closing(connect(settings)) as warehouse:
+        put(warehouse, FLEET)
     with Sidecar.open(settings, StaticEncoder()) as sidecar:
         for alias in COLLECTIONS:
             sidecar.sync(alias)
     with Searcher.open(settings) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def searcher(home: Path, empty_marts: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searcher]:
+    """A search over the fleet, for all tests that change nothing."""
+    with database(home, "embeddings_fleet", template=empty_marts) as made:
+        milvus = tmp_path_factory.mktemp("fleet") / "milvus.db"
+        with searching(made.model_copy(update={"milvus_url": str(milvus)})) as opened:
+            yield opened
 
 
 def numbers(searcher: Searcher, query: str, **options: object) -> list[int]:
@@ -77,15 +91,16 @@ def test_each_route_answers(searcher: Searcher) -> None:
         assert first is None or answer.results[0].pr_number == first, query
 
 
-def test_results_say_what_the_marts_say_now(searcher: Searcher, warehouse: extensions.connection) -> None:
-    put(warehouse, [PullRequest(1, "Retry failed uploads", body="Edited since.", author="jane", risk_score=3.3)])
-    remove(warehouse, [FLEET[1]])
-    result = searcher.search("retry failed uploads").results[0]
-    assert (result.pr_number, result.risk_score, result.passage) == (1, 3.3, "Retry failed uploads")
-    assert result.url == "https://github.com/acme/ship/pull/1"
-    assert result.merged_at == FLEET[0].merged_at
-    # what has left the marts is not shown, even before the next sync
-    assert 2 not in numbers(searcher, "document the release process")
+def test_results_say_what_the_marts_say_now(settings: Settings, warehouse: extensions.connection) -> None:
+    with searching(settings) as searcher:
+        put(warehouse, [PullRequest(1, "Retry failed uploads", body="Edited since.", author="jane", risk_score=3.3)])
+        remove(warehouse, [FLEET[1]])
+        result = searcher.search("retry failed uploads").results[0]
+        assert (result.pr_number, result.risk_score, result.passage) == (1, 3.3, "Retry failed uploads")
+        assert result.url == "https://github.com/acme/ship/pull/1"
+        assert result.merged_at == FLEET[0].merged_at
+        # what has left the marts is not shown, even before the next sync
+        assert 2 not in numbers(searcher, "document the release process")
 
 
 def test_scores_fall_and_passages_match(searcher: Searcher) -> None:
@@ -157,12 +172,9 @@ def test_no_query_crashes_or_injects(searcher: Searcher) -> None:
     assert numbers(searcher, "retry failed uploads")[0] == 1
 
 
-@pytest.mark.usefixtures("warehouse")
 def test_no_text_crashes_a_filter(searcher: Searcher) -> None:
     @given(st.text(max_size=30), st.text(max_size=30))
-    @hypothesis_settings(
-        max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
-    )
+    @hypothesis_settings(max_examples=25, deadline=None, database=None)
     def no_crash(query: str, name: str) -> None:
         if query.replace("\x00", " ").strip():
             found = searcher.search(query, filters=Filters(author=name, language=name)).results
