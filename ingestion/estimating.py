@@ -9,7 +9,7 @@ from ingestion.raw_store import RawStore
 from ingestion.sources.github.access import connect_to_github
 from ingestion.sources.github.client import NotFoundError, Spent
 from ingestion.sources.github.connections import PAGE
-from ingestion.sources.github.hydration import CHUNK
+from ingestion.sources.github.hydration import BATCHES
 from ingestion.sources.github.listing import PullRequestList, changed
 from ingestion.sources.github.reports import Options
 from warehouse import postgres
@@ -86,7 +86,7 @@ def _estimated(name: str, total: int, to_load: int, options: Options, *, is_firs
     if is_first or options.reconcile or options.full_refresh:
         # from both ends at once
         pages = max(1, math.ceil(total / (2 * PAGE)))
-        requests = pages + batches + math.ceil(to_load / CHUNK)
+        requests = pages + batches + math.ceil(batches / BATCHES)
         points = pages + math.ceil(to_load * POINTS_A_PULL_REQUEST)
     else:
         pages = 1 + to_load // PAGE

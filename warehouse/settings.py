@@ -178,7 +178,7 @@ class Settings(BaseSettings):
     )
     enrichment_model: str = Field("gpt-5-mini", description="the chat model of python -m embeddings enrich")
 
-    batch_size: int = Field(34, ge=1, le=100, description="pull requests in one hydration request, at most")
+    batch_size: int = Field(50, ge=1, le=100, description="pull requests in one hydration request, at most")
     max_workers: int = Field(8, ge=1, le=64, description="requests in flight, at most")
 
     @field_validator("github_tokens", mode="before")

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg2.extensions import connection as Postgres  # noqa: N812
 
 from ingestion.loading import Selection, load
-from ingestion.sources.github import extraction, repository_run
+from ingestion.sources.github import extraction
 from ingestion.sources.github.reports import Options
 from tests.github_api import GitHubDouble, sample
 from warehouse.settings import Settings, load_settings
@@ -29,8 +29,8 @@ Trigger = Callable[[], bool]
 def load_in_small_packages(values: dict[str, Any]) -> None:
     """Loads the sample organisation, a few pull requests a package, so that there is much to interrupt."""
     Settings.model_config["env_file"] = None
-    extraction.PACKAGE_PULL_REQUESTS, repository_run.CHUNK = PACKAGE, PACKAGE // 2
-    load(load_settings(**values), Selection(owners=(sample.LOGIN,)), Options(workers=2, batch_size=4, reconcile=True))
+    extraction.PACKAGE_PULL_REQUESTS = PACKAGE
+    load(load_settings(**values), Selection(owners=(sample.LOGIN,)), Options(workers=2, batch_size=2, reconcile=True))
 
 
 def start(settings: Settings, api: GitHubDouble, token: str) -> BaseProcess:

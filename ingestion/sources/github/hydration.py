@@ -33,11 +33,11 @@ from warehouse.errors import PlimsollError
 
 logger = logging.getLogger(__name__)
 
-BATCH = 34
-"""Pull requests a request, at most: a page of the list in three."""
+BATCH = 50
+"""Pull requests a request, at most."""
 
-CHUNK = 3 * BATCH
-"""Pull requests that share one request for details."""
+BATCHES = 3
+"""Batches that share one request for details and one for further pages."""
 
 FOLLOWED = 10
 """Further pages in one request."""
@@ -100,6 +100,10 @@ class Hydrator:
         self._size = size
         self._spent = spent
 
+    def chunk(self, *, whole: bool) -> int:
+        """How many pull requests to hydrate together."""
+        return BATCHES * self._width(whole)
+
     def hydrate(self, entries: Sequence[Entry], *, whole: bool) -> Hydrated:
         """Read pull requests completely.
 
@@ -133,14 +137,18 @@ class Hydrator:
                 break
         return result
 
+    def _width(self, whole: bool) -> int:
+        """How many pull requests to ask for at once."""
+        width = self._size.current
+        # ten connections each: GitHub rounds 450 up to 5 points, and 440 down to 4
+        return width if whole or width < 14 else width - (width - 4) % 10
+
     def _read(self, entries: Sequence[Entry], whole: bool, result: Hydrated) -> list[dict[str, Any]]:
         nodes: list[dict[str, Any]] = []
-        rest = list(entries)
+        # a request asks for as many commits and threads as its largest has: like goes with like
+        rest = sorted(entries, key=lambda entry: (entry.commits or 0) + (entry.threads or 0))
         while rest:
-            width = self._size.current
-            if not whole and width % 10 == 5:
-                # ten connections each: GitHub rounds 250 to 3 points and 240 to 2
-                width -= 1
+            width = self._width(whole)
             batch, rest = rest[:width], rest[width:]
             nodes += self._read_batch(batch, whole, result)
         self._follow([_Page(node, node["id"], c) for node in nodes for c in CONNECTIONS if has_more(node, c)])

@@ -17,8 +17,9 @@ from ingestion.sources.github.shaping import Json
 from warehouse.errors import PlimsollError
 
 OVERLAP = timedelta(hours=1)
-"""How far below the watermark a list goes: GitHub's replicas may show an update late. It costs nothing: what is in the
-tables at the same `updatedAt` is not read again."""
+SETTLED = 50
+"""How far below the watermark a list goes, since GitHub's replicas may show an update late: so long before, or past so
+many pull requests on one page of which none has changed, whichever comes first."""
 
 ACCOUNTS_A_REQUEST = 10 * PAGE
 ATTEMPTS = 6

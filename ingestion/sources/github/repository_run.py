@@ -13,9 +13,9 @@ from ingestion.sources.github import patches, tables
 from ingestion.sources.github.accounts import AccountBook
 from ingestion.sources.github.batch_size import BatchSize
 from ingestion.sources.github.client import GitHubClient, StoppedError
-from ingestion.sources.github.hydration import CHUNK, Hydrator
+from ingestion.sources.github.hydration import Hydrator
 from ingestion.sources.github.known import Known
-from ingestion.sources.github.listing import OVERLAP, ListPage, PullRequestList, changed, moment, vanished
+from ingestion.sources.github.listing import OVERLAP, SETTLED, ListPage, PullRequestList, changed, moment, vanished
 from ingestion.sources.github.owners import Candidate
 from ingestion.sources.github.packages import Piece
 from ingestion.sources.github.pull_requests import Entry
@@ -204,7 +204,9 @@ class RepositoryRun:
             listed.update(entry.id for entry in entries)
             self._listing.listed = len(listed)
             self._want(wanted)
-            return bool(bottom is not None and entries and moment(entries[-1].updated_at) < bottom)
+            if bottom is None or not entries:
+                return False
+            return moment(entries[-1].updated_at) < bottom or self._is_settled(entries, watermark)
 
         self._is_counted = watermark is None and not options.is_ranged
         if self._is_counted:
@@ -239,6 +241,13 @@ class RepositoryRun:
             return listed
         return None
 
+    def _is_settled(self, entries: list[Entry], watermark: str | None) -> bool:
+        """Whether a page goes so far below the watermark, with nothing changed there, that all below is as it was."""
+        if watermark is None or self._options.is_ranged:
+            return False
+        below = [entry for entry in entries if moment(entry.updated_at) <= moment(watermark)]
+        return len(below) >= SETTLED and not any(changed(below, self._known))
+
     def _expect(self, pull_requests: int) -> None:
         if self._context.progress is not None:
             self._context.progress.expect(self._report.repository, pull_requests)
@@ -251,8 +260,8 @@ class RepositoryRun:
         self._waiting += wanted
         if wanted and not self._is_counted:
             self._expect(len(wanted))
-        while len(self._waiting) >= CHUNK:
-            chunk, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
+        while len(self._waiting) >= (size := self._hydrator.chunk(whole=self._whole)):
+            chunk, self._waiting = self._waiting[:size], self._waiting[size:]
             self._submit(chunk)
 
     def _finish_chunks(self) -> None:
@@ -261,7 +270,8 @@ class RepositoryRun:
         Raises:
             PlimsollError: one of the chunks failed.
         """
-        self._submit(self._waiting)
+        if self._waiting:
+            self._submit(self._waiting)
         self._waiting = []
         error: BaseException | None = None
         for chunk in self._chunks:
@@ -270,14 +280,7 @@ class RepositoryRun:
             raise error
 
     def _submit(self, chunk: list[Entry]) -> None:
-        width = CHUNK
-        if self._whole:
-            # a request asks for as many commits and threads as its largest has: like goes with like
-            width = self._size.current
-            chunk = sorted(chunk, key=lambda entry: (entry.commits or 0) + (entry.threads or 0))
-        for place in range(0, len(chunk), width):
-            entries = chunk[place : place + width]
-            self._chunks.append(self._context.requests.submit(self._hydrate, entries))
+        self._chunks.append(self._context.requests.submit(self._hydrate, chunk))
 
     def _hydrate(self, entries: list[Entry]) -> None:
         with self._context.room(len(entries)):
