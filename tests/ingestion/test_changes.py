@@ -4,7 +4,10 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from ingestion.loading import Selection, load
+from ingestion.sources.github import listing, repository_run
 from ingestion.sources.github.reports import Options
 from tests.github_api import GitHubDouble, Limits, Organisation
 from tests.github_api.model import Account, File, PullRequest, Repository
@@ -51,6 +54,28 @@ def test_few_changes_cost_few_requests(loaded: Settings, api: GitHubDouble, repo
     outcome = run(loaded, QUAYSIDE)
     assert outcome.pull_requests == len(rows)
     assert len(api.log) <= 3
+
+
+def test_list_ends_where_nothing_has_changed_but_not_above_a_late_update(
+    loaded: Settings, api: GitHubDouble, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE", 5)
+    monkeypatch.setattr(repository_run, "SETTLED", 3)
+    late, other, *rows = [row for row in repository.pull_requests.values() if len(row.commits) < 20][:14]
+    for row in rows:
+        api.mutate.comment(row, row.author, "within the last hour")
+    assert run(loaded, QUAYSIDE).pull_requests == len(rows)
+    api.log.clear()
+    assert run(loaded, QUAYSIDE).pull_requests == 0
+    assert len(api.log) == 1
+
+    # a replica shows it only now, below what the list began with last time
+    newest = max(row.updated_at for row in repository.pull_requests.values())
+    api.mutate.comment(late, late.author, "unseen until now")
+    late.updated_at = newest
+    api.mutate.comment(other, other.author, "new")
+    assert run(loaded, QUAYSIDE).pull_requests == 2
+    assert one(loaded, "pull_requests", "comments_total", late) == (len(late.comments),)
 
 
 def test_edits_to_old_and_closed_pull_requests_are_seen(
