@@ -53,38 +53,52 @@ thread_comments_loaded as (
 
 ),
 
-cut as (
+{# imported again, since a CTE that is named twice is written to disk as a whole, texts and all #}
+threaded_pull_requests as (
 
-    {% for connection in connections %}
+    select * from {{ ref('stg_github__pull_requests') }}
+    where deleted_at is null
+
+),
+
+counted as (
+
     select
         pull_requests.repo_id,
         pull_requests.pr_number,
-        '{{ connection }}' as connection,
-        pull_requests.{{ connection }}_total as counted,
-        coalesce({{ connection }}_loaded.loaded, 0) as loaded
+        connections.connection,
+        connections.counted,
+        connections.loaded
 
     from pull_requests
+    {% for connection in connections -%}
     left join {{ connection }}_loaded
         on pull_requests.pr_id = {{ connection }}_loaded.pr_id
-    where pull_requests.{{ connection }}_total <> coalesce({{ connection }}_loaded.loaded, 0)
+    {% endfor -%}
+    cross join lateral (
+        values
+        {% for connection in connections -%}
+        ('{{ connection }}', pull_requests.{{ connection }}_total, coalesce({{ connection }}_loaded.loaded, 0))
+        {{- ',' if not loop.last }}
+        {% endfor %}
+    ) as connections (connection, counted, loaded)
 
     union all
 
-    {% endfor %}
     select
-        pull_requests.repo_id,
-        pull_requests.pr_number,
+        threaded_pull_requests.repo_id,
+        threaded_pull_requests.pr_number,
         'comments of thread ' || threads.thread_id as connection,
         threads.comments_total as counted,
         coalesce(thread_comments_loaded.loaded, 0) as loaded
 
     from threads
-    inner join pull_requests
-        on threads.pr_id = pull_requests.pr_id
+    inner join threaded_pull_requests
+        on threads.pr_id = threaded_pull_requests.pr_id
     left join thread_comments_loaded
         on threads.thread_id = thread_comments_loaded.thread_id
-    where threads.comments_total <> coalesce(thread_comments_loaded.loaded, 0)
 
 )
 
-select * from cut
+select * from counted
+where counted <> loaded
