@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -64,6 +65,16 @@ def test_long_wait_is_announced_with_its_end(
     with caplog.at_level(logging.WARNING):
         login(client, spent)
     assert "waiting 1 s, until " in caplog.text
+
+
+def test_wait_of_several_workers_is_announced_once(
+    api: GitHubDouble, client: GitHubClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "ANNOUNCE_SECONDS", 0.5)
+    api.faults.add("secondary", times=3, retry_after=1)
+    with caplog.at_level(logging.WARNING), ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: login(client, Spent()), range(3)))
+    assert caplog.text.count("waiting ") == 1
 
 
 def test_stop_ends_a_wait_at_once(api: GitHubDouble, spent: Spent) -> None:

@@ -117,6 +117,8 @@ class GitHubClient:
         self._graphql_url = graphql_url
         self._stop = stop or threading.Event()
         self._on_wait = on_wait
+        self._announced_until = 0.0
+        self._announcing = threading.Lock()
         self._in_flight = threading.BoundedSemaphore(max_in_flight)
         # redirects stay on: a renamed repository's REST address answers with one
         self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=True, limits=httpx.Limits(max_connections=100))
@@ -261,7 +263,7 @@ class GitHubClient:
         self.pause(faults, spent)
 
     def _wait(self, seconds: float, reason: str, spent: Spent) -> None:
-        if seconds > ANNOUNCE_SECONDS:
+        if seconds > ANNOUNCE_SECONDS and self._is_news(time.time() + seconds):
             end = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
             logger.warning("waiting %.0f s, until %s: %s", seconds, end, reason)
             if self._on_wait is not None:
@@ -269,6 +271,14 @@ class GitHubClient:
         spent.add(waited_seconds=seconds)
         self._stop.wait(seconds)
         self._check_stop()
+
+    def _is_news(self, until: float) -> bool:
+        """Whether a wait ends noticeably later than what was announced: all workers wait for the same limit."""
+        with self._announcing:
+            is_news = until > self._announced_until + ANNOUNCE_SECONDS
+            if is_news:
+                self._announced_until = until
+            return is_news
 
     def _check_stop(self) -> None:
         if self._stop.is_set():
