@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from embeddings.collections import Collection, milvus_schema
-from embeddings.prose import plain
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
 
@@ -23,6 +22,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 READ_ROWS = 2000
 LITE_BUFFER_BYTES = 32 * 1024 * 1024
 NEVER_MS = 2**31 - 1
+# what a string of the filter language cannot hold as it is
+ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
 REMEDY = "Check MILVUS_URL and MILVUS_TOKEN, or unset them for Milvus Lite"
 
 
@@ -183,7 +184,7 @@ class Store:
     def get(self, name: str, ids: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]]:
         """The entities with these ids."""
         self._load(name)
-        return list(self._call("get", name, ids=list(ids), output_fields=list(fields)))
+        return list(self._call("query", name, filter=_with_ids(ids), output_fields=list(fields)))
 
     def upsert(self, name: str, entities: Sequence[Mapping[str, Any]]) -> None:
         """Write entities, in place of those with the same ids."""
@@ -193,7 +194,7 @@ class Store:
     def delete(self, name: str, ids: Iterable[str]) -> None:
         """Remove the entities with these ids."""
         if found := list(ids):
-            self._call("delete", name, ids=found)
+            self._call("delete", name, filter=_with_ids(found))
 
     def flush(self, name: str) -> None:
         """Make what was written durable."""
@@ -216,10 +217,13 @@ class Store:
 
 
 def literal(value: str) -> str:
-    """`value` as a string of Milvus' filter language, whatever is in it, but for control characters."""
-    # Lite knows no other escapes than these two
-    escaped = plain(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + " ".join(escaped.split("\n")) + '"'
+    """`value` as a string of Milvus' filter language, whatever is in it."""
+    return '"' + value.translate(ESCAPES) + '"'
+
+
+def _with_ids(ids: Sequence[str]) -> str:
+    # pymilvus makes such an expression by itself, but escapes nothing, and a file's path may hold anything
+    return f"id in [{', '.join(map(literal, ids))}]"
 
 
 def ping(settings: Settings) -> dict[str, Any]:

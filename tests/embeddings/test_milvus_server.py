@@ -15,9 +15,10 @@ from embeddings.status import status
 from embeddings.store import ping
 from tests.embeddings import milvus_server
 from tests.embeddings.conftest import HashEncoder
-from tests.embeddings.marts import PullRequest, put, remove
+from tests.embeddings.marts import File, PullRequest, put, remove
 from tests.embeddings.syncing import Sidecar
 from tests.embeddings.test_search import FLEET
+from tests.embeddings.test_sync import AWKWARD_PATHS
 from warehouse.settings import Settings
 
 pytestmark = pytest.mark.skipif(
@@ -80,3 +81,18 @@ def test_sync_filter_search_delete_and_switch(settings: Settings, warehouse: ext
         assert sidecar.sync(encoder=HashEncoder("other", 24)).embedded == 2
         assert sidecar.store.collections_of(PR_INDEX) == [sidecar.store.alias_target("pr_index")] != [old]
     assert len(ping(settings)["collections"]) == 2
+
+
+def test_any_path_is_written_again_and_deleted_alone(settings: Settings, warehouse: extensions.connection) -> None:
+    pull_request = PullRequest(1, files=[File(path) for path in ("plain.py", *AWKWARD_PATHS)])
+    with Sidecar.open(settings, HashEncoder("awkward")) as sidecar:
+        put(warehouse, [pull_request])
+        assert sidecar.sync("file_changes").embedded == len(pull_request.files)
+        for file in pull_request.files:
+            file.risk = 9.0
+        put(warehouse, [pull_request])
+        assert sidecar.sync("file_changes").rewritten == len(pull_request.files)
+        assert {entity["risk_score"] for entity in sidecar.entities("file_changes").values()} == {9.0}
+        put(warehouse, [PullRequest(1, files=[File("plain.py")])])
+        assert sidecar.sync("file_changes").deleted == len(AWKWARD_PATHS)
+        assert set(sidecar.entities("file_changes")) == {"acme/ship#1:plain.py"}

@@ -64,7 +64,9 @@ def test_a_literal_stays_one_literal(value: str) -> None:
     text = literal(value)
     assert text[0] == text[-1] == '"'
     # every quote inside is escaped, and no escape is left open at the end
-    assert re.fullmatch(r'"(?:[^"\\\x00-\x08\n]|\\["\\])*"', text)
+    assert re.fullmatch(r'"(?:[^"\\\r\n]|\\["\\rn])*"', text)
+    # and it is read as what was written
+    assert re.sub(r"\\(.)", lambda match: {"n": "\n", "r": "\r"}.get(match[1], match[1]), text[1:-1]) == value
 
 
 def test_filters_say_the_same_to_both_legs() -> None:

@@ -135,6 +135,34 @@ def test_what_leaves_the_marts_is_deleted(sidecar: Sidecar, warehouse: extension
     assert set(sidecar.entities()) == {f"acme/ship#{number}" for number in range(2, 11)} == lexical_ids(warehouse)
 
 
+AWKWARD_PATHS = (
+    "src/it's.py", "src/back\\slash\\", 'src/"quoted".py', "x'] or id not in ['", 'x"] or id not in ["',
+    "src/größe 文 🙂.py", "src/tab\there.py", "src/line\nbreak\r.py", "src/bell\x07.py", "src/{brace}%s.py",
+)  # fmt: skip
+
+
+def test_any_path_is_embedded_written_again_and_deleted_alone(
+    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder
+) -> None:
+    pull_request = PullRequest(1, files=[File(path) for path in ("plain.py", *AWKWARD_PATHS)])
+    ids = {f"acme/ship#1:{file.path}" for file in pull_request.files}
+    put(warehouse, [pull_request])
+    assert sidecar.sync("file_changes").embedded == len(ids)
+    assert set(sidecar.entities("file_changes")) == ids
+    for file in pull_request.files:
+        file.risk = 9.0
+    put(warehouse, [pull_request])
+    calls = encoder.usage.calls
+    report = sidecar.sync("file_changes")
+    assert (report.rewritten, report.embedded, encoder.usage.calls) == (len(ids), 0, calls)
+    assert {entity["risk_score"] for entity in sidecar.entities("file_changes").values()} == {9.0}
+    while len(pull_request.files) > 1:
+        ids.remove(f"acme/ship#1:{pull_request.files.pop().path}")
+        put(warehouse, [pull_request])
+        assert sidecar.sync("file_changes").deleted == 1
+        assert set(sidecar.entities("file_changes")) == ids
+
+
 def test_one_repository_is_synced_alone(sidecar: Sidecar, warehouse: extensions.connection) -> None:
     put(warehouse, made_up(2) + made_up(2, "acme/other"))
     sidecar.sync()
