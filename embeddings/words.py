@@ -10,6 +10,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 # scripts written without spaces: a pair of characters is their nearest thing to a word
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+")
+# keys and encoded data make endless words, and Postgres' index takes no key beyond 2,704 bytes
 LONGEST_TERM = 64
 
 _FUNCTION_WORDS = """
@@ -36,5 +37,6 @@ def terms(text: str) -> list[str]:
         found.append(_stem(lower[:LONGEST_TERM]))
         pieces = _PIECE.findall(word)
         if len(pieces) > 1:
-            found += [_stem(piece.lower()) for piece in pieces if len(piece) > 1 and piece.lower() not in STOP_WORDS]
+            lowered = (piece.lower() for piece in pieces if len(piece) > 1)
+            found += [_stem(piece[:LONGEST_TERM]) for piece in lowered if piece not in STOP_WORDS]
     return found

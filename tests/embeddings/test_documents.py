@@ -85,6 +85,12 @@ def test_terms_of_any_text_are_short_words(text: str) -> None:
         assert term and len(term) <= LONGEST_TERM + 2 and not set(term) & set("\t\n\r\\")
 
 
+def test_an_endless_word_is_cut_with_its_parts() -> None:
+    word = "key7" + "abcdefgh" * 700
+    assert {"key", "abcdefgh" * 8} <= set(terms(word))
+    assert max(map(len, terms(word))) <= LONGEST_TERM
+
+
 def test_identifiers_are_found_whole_and_in_parts() -> None:
     assert {"clientinitkey", "client", "init", "key"} <= set(terms("ClientInitKey"))
     assert {"http", "server"} <= set(terms("HTTPServer"))
