@@ -74,13 +74,13 @@ class Filters:
         for name, value in (("repo_name", self.repo_name), ("author", self.author), ("language", self.language)):
             if value:
                 clauses.append(f"{name} == {literal(value)}")
+        if self.merged_since or self.merged_until:
+            # 0 stands for "not merged", and is a time like any other to the comparisons below
+            clauses.append("merged_at > 0")
         if self.merged_since:
             clauses.append(f"merged_at >= {int(_midnight(self.merged_since).timestamp())}")
         if self.merged_until:
-            # 0 stands for "not merged"
-            clauses.append(
-                f"merged_at > 0 and merged_at < {int(_midnight(self.merged_until + timedelta(days=1)).timestamp())}"
-            )
+            clauses.append(f"merged_at < {int(_midnight(self.merged_until + timedelta(days=1)).timestamp())}")
         if self.high_risk:
             clauses.append("high_risk == true")
         if self.feature:

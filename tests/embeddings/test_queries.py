@@ -72,13 +72,18 @@ def test_a_literal_stays_one_literal(value: str) -> None:
 def test_filters_say_the_same_to_both_legs() -> None:
     filters = Filters("acme/ship", "jane", date(2024, 1, 1), date(2024, 1, 31), high_risk=True, feature=True)
     assert filters.expression() == (
-        'repo_name == "acme/ship" and author == "jane" and merged_at >= 1704067200 and merged_at > 0 '
+        'repo_name == "acme/ship" and author == "jane" and merged_at > 0 and merged_at >= 1704067200 '
         "and merged_at < 1706745600 and high_risk == true and is_feature == true"
     )
     condition = filters.condition(PR_INDEX)
     assert condition.sql.count("%s") == len(condition.parameters) == 4
     assert "from marts.repo_prs where high_risk and is_feature" in filters.condition(FILE_CHANGES).sql
     assert Filters().expression() == Filters().condition(PR_INDEX).sql == ""
+
+
+@pytest.mark.parametrize("day", [date(1969, 12, 31), date(1970, 1, 1)])
+def test_what_is_not_merged_was_merged_since_no_day(day: date) -> None:
+    assert Filters(merged_since=day).expression().startswith("merged_at > 0 and ")
 
 
 def test_fusion_lets_each_leg_find_what_the_other_misses() -> None:

@@ -116,6 +116,7 @@ def test_scores_fall_and_passages_match(searcher: Searcher) -> None:
         pytest.param(Filters(repo_name="ACME/web"), {5, 6}, id="repository in any case"),
         pytest.param(Filters(author="Jane"), {1, 3}, id="author in any case"),
         pytest.param(Filters(merged_since=date(2024, 1, 5)), {3, 5, 6}, id="since"),
+        pytest.param(Filters(merged_since=date(1969, 12, 31)), {1, 2, 3, 5, 6}, id="since ever, without the open one"),
         pytest.param(Filters(merged_until=date(2024, 1, 4)), {1, 2}, id="until, without the open one"),
         pytest.param(Filters(merged_since=date(2024, 1, 4), merged_until=date(2024, 1, 5)), {2, 3}, id="from to"),
         pytest.param(Filters(high_risk=True), {3}, id="high risk"),
