@@ -129,19 +129,18 @@ class Store:
         return [name for name in self.collections() if name.startswith(f"{collection.alias}_")]
 
     def create(self, collection: Collection, name: str, dimension: int) -> None:
-        """Make a collection unless it is there."""
+        """Make a collection with its index unless they are there."""
         if not self._call("has_collection", name):
+            schema = milvus_schema(collection, dimension)
+            self._call("create_collection", name, schema=schema, consistency_level="Strong")
+        # two steps to Milvus: a sync that was killed between them left a collection that cannot be loaded
+        if not self._call("list_indexes", name):
             index = self._client.prepare_index_params()
             # brute force in Lite: its other indexes save little at its sizes and cost recall
             kind, parameters = ("FLAT", {}) if self.is_lite else ("HNSW", {"M": 16, "efConstruction": 200})
             index.add_index("vector", index_type=kind, metric_type="COSINE", params=parameters)
-            self._call(
-                "create_collection",
-                name,
-                schema=milvus_schema(collection, dimension),
-                index_params=index,
-                consistency_level="Strong",
-            )
+            self._call("create_index", name, index)
+            self._load(name)
 
     def _load(self, name: str) -> None:
         """Bring a collection into memory, as Milvus asks before it reads; Lite forgets that at its end."""

@@ -6,7 +6,7 @@ import pytest
 from psycopg2 import extensions
 
 from embeddings.changes import Changes
-from embeddings.collections import COLLECTIONS, PR_INDEX
+from embeddings.collections import COLLECTIONS, PR_INDEX, milvus_schema
 from embeddings.ledger import only_one
 from embeddings.lexical import LexicalIndex
 from embeddings.status import status
@@ -300,6 +300,16 @@ def test_sync_heals_what_was_lost_on_one_side(sidecar: Sidecar, warehouse: exten
         warehouse.commit()
     assert sidecar.sync().embedded == (2 if lost == "entities" else 0)
     assert len(sidecar.entities()) == 8
+
+
+def test_a_collection_left_without_its_index_gets_one(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, made_up(3))
+    name = PR_INDEX.name(sidecar.encoder.model, sidecar.encoder.dimension)
+    # what a kill leaves between the two steps in which Milvus makes a collection
+    sidecar.store._call("create_collection", name, schema=milvus_schema(PR_INDEX, sidecar.encoder.dimension))
+    assert sidecar.sync().embedded == 3
+    assert sidecar.store._call("list_indexes", name) == ["vector"]
+    assert len(sidecar.entities()) == 3
 
 
 def test_status_tells_drift(sidecar: Sidecar, warehouse: extensions.connection) -> None:
