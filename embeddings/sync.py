@@ -139,20 +139,18 @@ class CollectionSync:
         """What `run` would embed, without embedding or writing anything."""
         ledgers.prepare(self._writer)
         self._lexical.prepare()
+        current = self._store.alias_target(self.collection.alias)
+        name = self._name(current, full_refresh)
+        counts = rows.count_by_repository(self._reader, self.collection)
+        repositories = self._repositories(counts, Ledger(self._writer, name), repository, is_new=name != current)
         self._writer.commit()
-        name = self._name(self._store.alias_target(self.collection.alias), full_refresh)
-        counts = {
-            repo_name: count
-            for repo_name, count in rows.count_by_repository(self._reader, self.collection).items()
-            if repository is None or repo_name.lower() == repository.lower()
-        }
         embed = tokens = 0
-        for change in Changes(self._reader, self.collection, name).read(list(counts)):
+        for change in Changes(self._reader, self.collection, name).read(repositories):
             if change.is_new_text:
                 embed += 1
                 tokens += self._encoder.count_tokens(change.document.views)
         self._reader.commit()
-        documents = sum(counts.values())
+        documents = sum(counts.get(repo_name, 0) for repo_name in repositories)
         return Estimate(self.collection.alias, documents, embed, tokens, self._encoder.price(tokens))
 
     def _name(self, current: str | None, full_refresh: bool) -> str:

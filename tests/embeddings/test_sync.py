@@ -349,3 +349,19 @@ def test_estimate_counts_without_embedding(
     sidecar.sync()
     assert one.estimate().embed == 0
     assert one.estimate(full_refresh=True).embed == 6
+
+
+@pytest.mark.parametrize("change", ["nothing", "full refresh", "model"])
+def test_estimate_of_one_repository_is_what_the_sync_of_it_embeds(
+    sidecar: Sidecar, warehouse: extensions.connection, change: str
+) -> None:
+    put(warehouse, made_up(3) + made_up(2, "acme/other"))
+    sidecar.sync()
+    put(warehouse, [PullRequest(1, "Another title", "acme/other")])
+    encoder = HashEncoder("hash-2") if change == "model" else HashEncoder()
+    one = CollectionSync(PR_INDEX, sidecar.store, encoder, sidecar.reader, sidecar.writer)
+    options = {"full_refresh": change == "full refresh"}
+    estimate = one.estimate("ACME/Other", **options)
+    assert (estimate.documents, estimate.embed) == ((2, 1) if change == "nothing" else (5, 5))
+    report = one.run("ACME/Other", **options)
+    assert (report.documents, report.embedded) == (estimate.documents, estimate.embed)
