@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingestion.sources.github import tables
 from ingestion.sources.github.batch_size import BatchSize
-from ingestion.sources.github.client import GitHubClient, Spent
+from ingestion.sources.github.client import Answer, GitHubClient, Spent
 from ingestion.sources.github.hydration import Hydrator
 from ingestion.sources.github.pull_requests import Entry, Hydrated
 from tests.github_api import GitHubDouble
@@ -96,6 +96,51 @@ def test_fault_changes_nothing(
     assert fault.fired
     assert keys(hydrated) == truth(rows)
     assert not hydrated.letters
+
+
+def test_pull_request_that_github_does_not_give_is_set_aside(
+    client: GitHubClient, repository: Repository, spent: Spent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = list(repository.pull_requests.values())[:5]
+    doomed = rows[2]
+    ask = client.graphql
+
+    def fail(text: str, variables: Any, **options: Any) -> Answer:
+        answer = ask(text, variables, **options)
+        if doomed.id in variables.get("ids", ()):
+            place = variables["ids"].index(doomed.id)
+            answer.data["nodes"][place] = None
+            answer.errors.append({"path": ["nodes", place], "type": "SERVICE", "message": "It is broken"})
+        return answer
+
+    monkeypatch.setattr(client, "graphql", fail)
+    hydrated = hydrate(client, repository, spent, rows=rows)
+    assert hydrated.ids == {row.database_id for row in rows if row is not doomed}
+    assert [(each.pull_request_id, each.entity, each.reason) for each in hydrated.letters] == [
+        (doomed.database_id, "pull_requests", "It is broken")
+    ]
+    assert not hydrated.gone
+
+
+def test_field_that_the_token_may_not_see_is_null(
+    client: GitHubClient, repository: Repository, spent: Spent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = next(row for row in repository.pull_requests.values() if row.review_requests)
+    ask = client.graphql
+
+    def hide(text: str, variables: Any, **options: Any) -> Answer:
+        answer = ask(text, variables, **options)
+        if "HydrateWhole" in text:
+            answer.data["nodes"][0]["reviewRequests"]["nodes"][0]["requestedReviewer"] = None
+            path = ["nodes", 0, "reviewRequests", "nodes", 0, "requestedReviewer"]
+            answer.errors.append({"path": path, "type": "FORBIDDEN", "message": "Resource not accessible"})
+        return answer
+
+    monkeypatch.setattr(client, "graphql", hide)
+    hydrated = hydrate(client, repository, spent, whole=True, rows=[row])
+    assert hydrated.ids == {row.database_id}
+    assert not hydrated.letters
+    assert hydrated.rows[tables.REVIEW_REQUESTS][0]["reviewer_user_id"] is None
 
 
 @pytest.mark.parametrize("limit", ["node_budget", "timeout_budget"])

@@ -6,6 +6,8 @@ from typing import Any
 
 from ingestion.sources.github.client import Answer, is_heavy
 
+HIDDEN_TYPES = {"FORBIDDEN", "INSUFFICIENT_SCOPES"}
+
 
 @dataclass
 class Read:
@@ -40,6 +42,9 @@ class Read:
                 # an error without a place taints all
                 unread = set(range(len(nodes)))
                 break
+            if len(path) > 2 and error.get("type") in HIDDEN_TYPES:
+                # the token may not see this one field: null is the answer, and will be
+                continue
             if error.get("type") != "NOT_FOUND" or len(path) > 2:
                 unread.add(path[1])
             elif path[1] < len(nodes) and nodes[path[1]] is None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingestion.sources.github import documents
+from ingestion.sources.github import documents, tables
 from ingestion.sources.github.answers import Read, is_gone, reason_of
 from ingestion.sources.github.assembly import Assembler
 from ingestion.sources.github.batch_size import BatchSize
@@ -46,6 +46,10 @@ REREADS = 2
 """Times that a pull request whose rows do not match GitHub's counts is read again."""
 
 UNREAD_ROUNDS = 6
+
+MOST_UNREADABLE = 5
+"""In one request's worth; when GitHub fails for more, it is not about them, and the run had better come back later."""
+
 THREAD_SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, PAGE)
 
 
@@ -71,6 +75,17 @@ class _Page:
     @property
     def more(self) -> bool:
         return bool(self.found.get("pageInfo", {}).get("hasNextPage"))
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    """Something that GitHub has and does not give.
+
+    Attributes:
+        reason: GitHub's words for it.
+    """
+
+    reason: str
 
 
 class Hydrator:
@@ -181,10 +196,17 @@ class Hydrator:
             return Read.of(answer, "nodes")
 
         found = self._in_parts([entry.node_id for entry in batch], read, self._read_in_pieces)
+        nodes = []
         for entry in batch:
-            if found[entry.node_id] is None:
+            node = found[entry.node_id]
+            if node is None:
                 result.gone.add(entry.id)
-        return [node for node in found.values() if node is not None]
+            elif isinstance(node, _Unreadable):
+                table = tables.PULL_REQUESTS.name
+                result.letters.append(self._assembler.letter(entry, {}, table, node.reason, payload="{}"))
+            else:
+                nodes.append(node)
+        return nodes
 
     def _read_in_pieces(self, node_id: str) -> dict[str, Any] | None:
         """One pull request too heavy for one request: its scalars and counts, then its connections, each by itself."""
@@ -225,10 +247,11 @@ class Hydrator:
             alone: reads one that is too heavy even by itself.
 
         Returns:
-            Node id to node; None for those that are gone.
+            Node id to node; None for those that are gone, `_Unreadable` for those that GitHub keeps giving errors for
+            which are neither about weight nor about what is gone.
 
         Raises:
-            PlimsollError: GitHub keeps giving errors that are neither about weight nor about what is gone.
+            PlimsollError: there are many of those.
         """
         found: dict[str, Any] = {}
         todo = [ids]
@@ -247,24 +270,26 @@ class Hydrator:
                     found[node_id] = answer.nodes[place]
             if not left:
                 self._size.went_through(len(part))
-                fruitless = 0
-            elif not answer.is_heavy:
+            elif not answer.is_heavy and fruitless < UNREAD_ROUNDS:
                 fruitless += 1
-                if fruitless > UNREAD_ROUNDS:
-                    raise PlimsollError("GitHub keeps answering with errors in place of data", where=answer.reason)
                 self._client.pause(fruitless, self._spent)
                 todo.append(left)
+            elif not answer.is_heavy and len(part) == 1:
+                found[part[0]] = _Unreadable(answer.reason)
+                if sum(isinstance(node, _Unreadable) for node in found.values()) > MOST_UNREADABLE:
+                    raise PlimsollError("GitHub keeps answering with errors in place of data", where=answer.reason)
             elif len(part) == 1:
                 found[part[0]] = alone(part[0])
             else:
-                self._size.too_heavy(len(part))
+                if answer.is_heavy:
+                    self._size.too_heavy(len(part))
                 middle = (len(left) + 1) // 2
                 todo += [half for half in (left[middle:], left[:middle]) if half]
         return found
 
     def _follow(self, pages: list["_Page"]) -> None:
         """Read every further page, appending to what is there, until there is none."""
-        width, fruitless = FOLLOWED, 0
+        width, fruitless, rounds, given_up = FOLLOWED, 0, UNREAD_ROUNDS + PAGE.bit_length(), 0
         while pages:
             group, rest = pages[:width], pages[width:]
             try:
@@ -273,8 +298,16 @@ class Hydrator:
                 unread, reason = group, str(error)
             if len(unread) == len(group):
                 fruitless += 1
-                if fruitless > UNREAD_ROUNDS + PAGE.bit_length():
-                    raise PlimsollError(f"GitHub does not give a further page: {reason}", where=group[0].node_id)
+                if fruitless > rounds and width == 1:
+                    given_up += 1
+                    if given_up > MOST_UNREADABLE:
+                        raise PlimsollError(f"GitHub does not give further pages: {reason}", where=group[0].node_id)
+                    # what is missing is missed when rows and counts are compared
+                    logger.warning("GitHub does not give a further page of %s: %s", group[0].node_id, reason)
+                    group[0].found["pageInfo"] = {"hasNextPage": False}
+                    fruitless, rounds = 0, 1
+                    pages = [page for page in pages if page.more]
+                    continue
                 # fewer connections a request, down to one, and then smaller pages of it
                 if width == 1:
                     group[0].size = max(1, group[0].size // 2)
@@ -339,18 +372,20 @@ class Hydrator:
 
         def alone(node_id: str) -> Any:
             if not sizes[node_id]:
-                raise PlimsollError("GitHub cannot give a commit's parents", where=node_id)
+                return {}
             # threads one by one, from the first
             return {"id": node_id, THREADS.field: {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": None}}}
 
         if not wanted:
             return
         found = self._in_parts(list(sizes), read, alone)
+        # what is unknown stays unknown; missing threads are missed when rows and counts are compared
+        found = {node_id: {} if isinstance(node, _Unreadable) else node or {} for node_id, node in found.items()}
         for commit in commits:
-            commit["parents"] = (found[commit["id"]] or {}).get("parents") or {"totalCount": None}
+            commit["parents"] = found[commit["id"]].get("parents") or {"totalCount": None}
         further = []
         for node in threaded:
-            node[THREADS.field] |= (found[node["id"]] or {THREADS.field: {"nodes": [], "pageInfo": {}}})[THREADS.field]
+            node[THREADS.field] |= found[node["id"]].get(THREADS.field) or {"nodes": [], "pageInfo": {}}
             if has_more(node, THREADS):
                 further.append(_Page(node, node["id"], THREADS))
         self._follow(further)

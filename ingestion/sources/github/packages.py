@@ -31,6 +31,7 @@ class Piece:
         accounts: the accounts met in them, by their ids.
         count: how many pull requests were asked for.
         ids: those that were read.
+        gone: those that GitHub has no more.
         known_ids: those of them that the tables have already.
         letters: what was set aside.
     """
@@ -39,6 +40,7 @@ class Piece:
     accounts: dict[int, Row]
     count: int
     ids: set[int]
+    gone: set[int]
     known_ids: Set[int]
     letters: list[DeadLetter]
 
@@ -56,7 +58,7 @@ class Piece:
                     # without one the pull request itself is set aside already
                     if owner is not None:
                         letters.append(_letter(repository, owner, table, row, reason))
-        return cls(columns, hydrated.rows.accounts, count, hydrated.ids, known_ids, letters)
+        return cls(columns, hydrated.rows.accounts, count, hydrated.ids, hydrated.gone, known_ids, letters)
 
     @property
     def row_count(self) -> int:
@@ -112,6 +114,12 @@ class Package:
         return [letter for piece in self.pieces for letter in piece.letters]
 
     @property
+    def settled(self) -> set[int]:
+        """The pull requests of which nothing is left to do: read whole, or gone."""
+        seen = {number for piece in self.pieces for number in piece.ids | piece.gone}
+        return seen - {letter.pull_request_id for letter in self.letters}
+
+    @property
     def row_count(self) -> int:
         """How many rows it has."""
         return sum(piece.row_count for piece in self.pieces) + sum(map(len, self.rows.tables.values()))
@@ -119,7 +127,7 @@ class Package:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to load."""
-        return not self.memory and not self.row_count
+        return not self.memory and not self.row_count and not self.letters
 
     def arrow_tables(self) -> Iterator[tuple[Table, pa.Table]]:
         """The rows per raw table, with a tombstone for each child that a known pull request has none of any more."""
