@@ -59,7 +59,7 @@ def estimate(settings: Settings, selection: Selection, options: Options) -> list
     try:
         store = RawStore(connection, DATASET)
         with connect_to_github(settings, max_in_flight=options.workers) as client:
-            candidates, unreadable, _ = candidates_of(client, selection)
+            candidates, unreadable, _ = candidates_of(client, selection, store)
             found = [Estimate(report.repository, error=report.error) for report in unreadable]
             for candidate in candidates:
                 try:

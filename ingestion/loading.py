@@ -110,8 +110,8 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
             open_pipeline(settings) as pipeline,
             connect_to_github(settings, stop=stop, max_in_flight=options.workers) as client,
         ):
-            ledger = Ledger(connection, DATASET)
-            candidates, unreadable, probe = candidates_of(client, selection)
+            ledger, store = Ledger(connection, DATASET), RawStore(connection, DATASET)
+            candidates, unreadable, probe = candidates_of(client, selection, store)
             names = [candidate.name for candidate in candidates]
             ledger.open([*names, *(report.repository for report in unreadable)])
             outcome = Outcome(ledger.run_id)
@@ -120,7 +120,6 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
             for report in unreadable:
                 ledger.close(report.repository, report)
                 outcome.reports.append(report)
-            store = RawStore(connection, DATASET)
             loader = Loader(pipeline, store, ledger, connection, outcome)
             memory = loader.restore()
             extraction = Extraction(client, candidates, store, memory, options, stop, progress)
@@ -132,8 +131,13 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
         connection.close()
 
 
-def candidates_of(client: GitHubClient, selection: Selection) -> tuple[list[Candidate], list[Report], Step]:
-    """The repositories to read, the owners that could not be read, and what looking cost."""
+def candidates_of(
+    client: GitHubClient, selection: Selection, store: RawStore
+) -> tuple[list[Candidate], list[Report], Step]:
+    """The repositories to read, the owners that could not be read, and what looking cost.
+
+    A repository of the tables that its owner no longer lists is among them: reading it tells what has become of it.
+    """
     candidates = [Candidate(name) for name in selection.repositories]
     unreadable = []
     probe = Step("probe")
@@ -144,8 +148,12 @@ def candidates_of(client: GitHubClient, selection: Selection) -> tuple[list[Cand
             message = f"GitHub has no such organisation or user, or the token may not see it ({error}). Check the name"
             unreadable.append(Report(owner, status="unreadable", steps=[Step("probe")], error=message))
             continue
+        except PlimsollError as error:
+            unreadable.append(Report(owner, status="failed", steps=[Step("probe")], error=str(error)))
+            continue
         probe.listed += len(found)
         wanted = [c for c in found if (selection.archived or not c.is_archived) and (selection.forks or not c.is_fork)]
+        wanted += [Candidate(name) for name in store.missing_repositories(owner, [c.id for c in found if c.id])]
         candidates += selected(wanted, selection.include, selection.exclude)
     probe.finish()
     return list({candidate.name.lower(): candidate for candidate in candidates}.values()), unreadable, probe
@@ -210,8 +218,7 @@ class Loader:
                 where=DATASET,
                 remedy="Nothing of it counts as loaded; mend the cause and run again",
             ) from error
-        set_aside = {letter.pull_request_id for letter in package.letters}
-        self._ledger.loaded(package.ids - set_aside)
+        self._ledger.loaded(package.settled)
         self._outcome.pull_requests += len(package.ids)
         self._outcome.rows += package.row_count
         if not self._is_prepared:
@@ -233,6 +240,8 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
     """The dlt pipeline, with everything configured here rather than in files."""
     dlt.config["runtime.dlthub_telemetry"] = False
     dlt.config["runtime.log_level"] = "ERROR"
+    # dlt would break off a load in the middle; ours is finished first
+    dlt.config["runtime.intercept_signals"] = False
     dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
     # the loader's jobs wait for Postgres; more at once than tables help nothing
     dlt.config["load.workers"] = 4

@@ -64,6 +64,12 @@ class RawStore:
         found = self._select(tables.REPOSITORIES, sql.SQL("lower(name_with_owner) = lower(%s)"), (name,))
         return found[0] if found else None
 
+    def missing_repositories(self, owner: str, listed: Sequence[int]) -> list[str]:
+        """The names of an owner's readable repositories that are not among those listed."""
+        missing = sql.SQL("lower(owner_login) = lower(%s) and unreadable_at is null and id <> all(%s)")
+        rows = self._select(tables.REPOSITORIES, missing, (owner, list(listed)))
+        return [row["name_with_owner"] for row in rows]
+
     def pull_requests(self, repository_id: int) -> dict[int, datetime]:
         """Database id to `updated_at` of those whose rows are complete and which GitHub still had."""
         if not self.exists("pull_requests"):
@@ -72,6 +78,17 @@ class RawStore:
             "select id, updated_at from {} where repository_id = %s and deleted_at is null and _dlt_load_id in "
             "(select load_id from {} where status = 0)"
         ).format(self._name("pull_requests"), self._name("_dlt_loads"))
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, (repository_id,))
+            return dict(cursor.fetchall())
+
+    def ids(self, repository_id: int) -> dict[int, bool]:
+        """Database id of every pull request that has a row, if of a killed load, to whether GitHub still had it."""
+        if not self.exists("pull_requests"):
+            return {}
+        query = sql.SQL("select id, deleted_at is null from {} where repository_id = %s").format(
+            self._name("pull_requests")
+        )
         with self._connection.cursor() as cursor:
             cursor.execute(query, (repository_id,))
             return dict(cursor.fetchall())

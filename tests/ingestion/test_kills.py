@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,12 +14,16 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import connection as Postgres  # noqa: N812
 
+from ingestion.loading import Loader
+from ingestion.sources.github import extraction
+from ingestion.sources.github.packages import Package
 from tests.databases import database
 from tests.github_api import GitHubDouble, Limits, Organisation, sample
 from tests.github_api.model import PullRequest
 from tests.ingestion import killable
 from tests.ingestion.conftest import SMALL, TOKEN, at, run
 from tests.ingestion.warehouse_copy import contents, differences, query
+from warehouse.errors import PlimsollError
 from warehouse.postgres import connect
 from warehouse.settings import Settings
 
@@ -127,6 +132,24 @@ def test_killed_run_repeats_at_most_a_package(home: Path, settings: Settings) ->
         assert run(at(settings, api)).is_complete
         assert len(before | asked_for()) == total
         assert len(before & asked_for()) <= killable.PACKAGE
+
+
+def test_load_that_fails_ends_the_run(
+    settings: Settings, organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Loader, package: Package) -> None:
+        raise PlimsollError("the disk is full")
+
+    monkeypatch.setattr(extraction, "PACKAGE_PULL_REQUESTS", 6)
+    monkeypatch.setattr(Loader, "load", refuse)
+    with GitHubDouble(organisation, limits=Limits(latency=0.02)) as api:
+        with pytest.raises(PlimsollError, match="the disk is full"):
+            run(at(settings, api), workers=1, batch_size=1)
+        deadline = time.monotonic() + 10
+        # a thread that waits for what nobody does any more would keep the process alive
+        while left := [each for each in threading.enumerate() if each.name.startswith(("repository", "hydrate"))]:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.01)
 
 
 def test_interrupt_finishes_the_package_in_hand_and_says_so(settings: Settings, organisation: Organisation) -> None:

@@ -46,6 +46,12 @@ def query(settings: Settings, text: str, *values: Any) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def execute(settings: Settings, text: str) -> None:
+    """Runs and commits a statement."""
+    with closing(connect(settings, autocommit=True)) as connection, connection.cursor() as cursor:
+        cursor.execute(text)
+
+
 def newest_load(settings: Settings) -> datetime | None:
     """Returns when dlt last finished a load; None if it never did."""
     return query(settings, f"select max(inserted_at) from {DATASET}._dlt_loads")[0][0]  # type: ignore[no-any-return]

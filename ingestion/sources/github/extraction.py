@@ -97,7 +97,8 @@ class Extraction:
                 self._changed.notify_all()
             self._stop.set()
             repositories.shutdown(wait=False, cancel_futures=True)
-            self._context.requests.shutdown(wait=False, cancel_futures=True)
+            # what is queued here is waited for, and ends at once: there is no room for it any more
+            self._context.requests.shutdown(wait=False)
 
     def _next(self) -> tuple[Package, bool]:
         """The next package to load, once it is due or the last; and whether it is the last."""

@@ -24,6 +24,9 @@ class Known(Protocol):
     def pull_requests(self, repository_id: int) -> dict[int, datetime]:
         """Database id to `updated_at` of those whose rows are complete and which GitHub still had."""
 
+    def ids(self, repository_id: int) -> dict[int, bool]:
+        """Database id of every pull request that has a row, if of a killed load, to whether GitHub still had it."""
+
     def to_retry(self, repository_id: int) -> list[Entry]:
         """Pull requests of which something was set aside."""
 
@@ -49,6 +52,9 @@ class NothingKnown:
         return None
 
     def pull_requests(self, repository_id: int) -> dict[int, datetime]:  # noqa: D102
+        return {}
+
+    def ids(self, repository_id: int) -> dict[int, bool]:  # noqa: D102
         return {}
 
     def to_retry(self, repository_id: int) -> list[Entry]:  # noqa: D102

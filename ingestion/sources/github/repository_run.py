@@ -22,6 +22,7 @@ from ingestion.sources.github.pull_requests import Entry
 from ingestion.sources.github.reports import Options, Progress, Report
 from ingestion.sources.github.shaping import Row, Rows, repository_row
 from ingestion.sources.github.verification import still_there
+from warehouse.errors import PlimsollError
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class RepositoryRun:
         self._report = report
         self._listing = report.step("list")
         self._known: dict[int, datetime] = {}
+        self._stored: dict[int, bool] = {}
         self._chunks: list[Future[None]] = []
         self._waiting: list[Entry] = []
         self._submitted: set[int] = set()
@@ -114,11 +116,15 @@ class RepositoryRun:
             self._report.status = "busy"
             self._report.error = "another run is loading it; this one leaves it alone"
             return End(self._report)
-        remembered = self._context.memory.get(str(repository_id), remembered)
+        # by its id: the name may have been another repository's
+        remembered = self._context.memory.get(str(repository_id), {})
+        self._whole = self._whole and bool(remembered.get("watermark"))
         rows = self._repository_rows(page, stored)
         self._size = BatchSize(min(options.batch_size, 100), remembered.get("batch_size"))
         self._patches = options.with_patches if options.with_patches is not None else remembered.get("with_patches")
         self._known = self._context.known.pull_requests(repository_id)
+        self._stored = self._context.known.ids(repository_id)
+        self._repository_node_id = page.repository["id"]
         self._hydrator = Hydrator(
             self._context.client, name, repository_id, self._size, self._report.step("hydrate").spent,
             keep_emails=options.keep_emails,
@@ -159,6 +165,7 @@ class RepositoryRun:
             self._context.memory.get(str(candidate.id), {}).get("watermark") == candidate.newest
             and (stored := known.repository(candidate.name)) is not None
             and stored["id"] == candidate.id
+            and stored["unreadable_at"] is None
             and len(known.pull_requests(candidate.id)) == candidate.total
             and not known.to_retry(candidate.id)
         )
@@ -190,6 +197,8 @@ class RepositoryRun:
             bottom = moment(watermark) - OVERLAP
         if options.since is not None:
             read_all = False
+        # below the bottom, too, whatever the tables lack is wanted, as far as they can tell
+        floor = bottom if self._context.known.is_blind else options.since
         listed: set[int] = set()
 
         def take(entries: list[Entry]) -> bool:
@@ -198,7 +207,7 @@ class RepositoryRun:
                 entry
                 for entry in entries
                 if entry.id not in listed
-                and (bottom is None or moment(entry.updated_at) >= bottom)
+                and (floor is None or moment(entry.updated_at) >= floor)
                 and (options.until is None or moment(entry.updated_at) <= options.until)
             ]
             listed.update(entry.id for entry in entries)
@@ -226,10 +235,11 @@ class RepositoryRun:
             return listed
         if options.is_ranged:
             return None
-        if not self._context.known.is_blind and len(self._known.keys() | listed) != page.total:
+        present = self._present()
+        if not self._context.known.is_blind and len(present | listed) != page.total:
             # something is gone, or was never loaded: the counts say so, the whole list says what
             logger.info("%s: %d pull requests in the tables, %d on GitHub; reading the whole list",
-                        self._report.repository, len(self._known.keys() | listed), page.total)  # fmt: skip
+                        self._report.repository, len(present | listed), page.total)  # fmt: skip
             bottom = None
             while not page.is_last and len(listed) < page.total:
                 before = len(listed)
@@ -247,6 +257,10 @@ class RepositoryRun:
             return False
         below = [entry for entry in entries if moment(entry.updated_at) <= moment(watermark)]
         return len(below) >= SETTLED and not any(changed(below, self._known))
+
+    def _present(self) -> set[int]:
+        """The pull requests of the tables that GitHub still had."""
+        return {number for number, is_present in self._stored.items() if is_present}
 
     def _expect(self, pull_requests: int) -> None:
         if self._context.progress is not None:
@@ -296,9 +310,11 @@ class RepositoryRun:
             left_out = patches.add_patches(self._context.client, self._report.repository, hydrated.rows, step.spent)
             with self._lock:
                 self._patches_left_out += left_out
-        known_ids = hydrated.ids if self._context.known.is_blind else hydrated.ids & self._known.keys()
-        if gone := hydrated.gone & self._known.keys():
-            self._mark_deleted(gone, hydrated.rows)
+        if hydrated.gone:
+            self._check_gone([entry.node_id for entry in entries if entry.id in hydrated.gone])
+            self._mark_deleted(hydrated.gone & self._present(), hydrated.rows)
+        # after a kill there may be children of pull requests that have no row yet; there are none before the first load
+        known_ids = hydrated.ids if self._context.known.is_blind or self._stored else set()
         piece = Piece.of(self._report.repository, len(entries), hydrated, known_ids)
         with self._lock:
             step = self._report.step("hydrate")
@@ -314,18 +330,34 @@ class RepositoryRun:
         """Mark what a whole list does not have, after asking GitHub for each: the list moves while it is read."""
         if listed is None:
             return
-        missing = vanished(listed, self._known)
+        missing = vanished(listed, self._present())
         if not missing:
             return
         step = self._report.step("reconcile")
         stored = {row["id"]: row for row in self._context.known.rows(tables.PULL_REQUESTS, sorted(missing))}
         ids = {row["node_id"]: number for number, row in stored.items()}
-        alive = still_there(self._context.client, list(ids), int(self._report.repository_id or 0), step.spent)
+        alive = still_there(self._context.client, list(ids), self._repository_node_id, step.spent)
         gone = {number for node_id, number in ids.items() if node_id not in alive}
         self._mark_deleted(gone, rows)
         moved = [Entry(node_id, ids[node_id], updated_at) for node_id, updated_at in alive.items()]
         self._want(moved)
         self._finish_chunks()
+
+    def _check_gone(self, node_ids: list[str]) -> None:
+        """Make sure that it is the pull requests that are gone, and not the right to see them.
+
+        Raises:
+            NotFoundError: the repository cannot be read any more.
+            PlimsollError: GitHub shows to one token what it hides from another.
+        """
+        with self._lock:
+            step = self._report.step("reconcile")
+        if still_there(self._context.client, node_ids, self._repository_node_id, step.spent):
+            raise PlimsollError(
+                "GitHub shows some pull requests to one token and hides them from another",
+                where=self._report.repository,
+                remedy="Give every token access to the repository",
+            )
 
     def _mark_deleted(self, gone: set[int], rows: Rows) -> None:
         now = datetime.now(UTC)
@@ -336,8 +368,10 @@ class RepositoryRun:
             self._report.step("reconcile").deleted += len(deleted)
 
     def _watermark(self, page: ListPage, watermark: str | None) -> str | None:
-        """The newest update at the time the list began; a range of dates with an end moves nothing."""
-        if self._options.until is not None or not page.newest:
+        """The newest update at the time the list began, if everything under it is loaded."""
+        since = self._options.since
+        has_gap = since is not None and (watermark is None or moment(watermark) < since)
+        if has_gap or self._options.until is not None or not page.newest:
             return watermark
         newest = page.newest[0].updated_at
         return max(newest, watermark) if watermark else newest

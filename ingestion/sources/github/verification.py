@@ -2,7 +2,7 @@
 
 from ingestion.sources.github import documents
 from ingestion.sources.github.answers import Read
-from ingestion.sources.github.client import GitHubClient, QueryTooHeavyError, Spent
+from ingestion.sources.github.client import GitHubClient, NotFoundError, QueryTooHeavyError, Spent
 from ingestion.sources.github.connections import PAGE
 from ingestion.sources.github.shaping import Json
 from warehouse.errors import PlimsollError
@@ -10,26 +10,34 @@ from warehouse.errors import PlimsollError
 ATTEMPTS = 8
 
 
-def still_there(client: GitHubClient, node_ids: list[str], repository_id: int, spent: Spent) -> dict[str, str]:
+def still_there(client: GitHubClient, node_ids: list[str], repository_node_id: str, spent: Spent) -> dict[str, str]:
     """Ask GitHub for pull requests by their ids.
+
+    Each request asks for the repository, too: to whoever may not see it, all its pull requests look deleted.
 
     Args:
         client: talks to GitHub.
         node_ids: their GraphQL ids.
-        repository_id: the repository they should be in.
+        repository_node_id: the repository they should be in, by its GraphQL id.
         spent: is charged with every request.
 
     Returns:
         Node id to `updatedAt` of those that GitHub still has in this repository.
 
     Raises:
+        NotFoundError: the repository cannot be read.
         PlimsollError: GitHub does not say of each whether it is there.
     """
-    found = _by_ids(client, "Exists", node_ids, spent)
+    found: dict[str, Json | None] = {}
+    for place in range(0, len(node_ids), PAGE - 1):
+        part = _by_ids(client, "Exists", [repository_node_id, *node_ids[place : place + PAGE - 1]], spent)
+        if part.pop(repository_node_id) is None:
+            raise NotFoundError("the repository has gone, or the token has lost access to it")
+        found |= part
     return {
         node_id: node["updatedAt"]
         for node_id, node in found.items()
-        if node is not None and node["repository"]["databaseId"] == repository_id
+        if node is not None and node["repository"]["id"] == repository_node_id
     }
 
 
