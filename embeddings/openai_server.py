@@ -5,8 +5,10 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
 
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
@@ -75,7 +77,15 @@ class OpenAIServer:
             raise PlimsollError("no model server is set", remedy="Set OPENAI_API_KEY, or OPENAI_BASE_URL")
         # servers of one's own often want no key, and the library insists on one
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
-        client = OpenAI(api_key=key, base_url=settings.openai_base_url, timeout=timeout, max_retries=0)
+        # of httpx, whichever client this version of the library would make by itself; it takes either
+        http_client: Any = httpx.Client(
+            timeout=timeout,
+            follow_redirects=True,
+            event_hooks={"response": [lambda response: _set_deadline(response, timeout)]},
+        )
+        client = OpenAI(
+            api_key=key, base_url=settings.openai_base_url, timeout=timeout, max_retries=0, http_client=http_client
+        )
         return cls(client, settings.openai_base_url or "OpenAI", first_wait=first_wait)
 
     def call(self, request: "Callable[[OpenAI], Answer]") -> Answer:
@@ -133,6 +143,28 @@ class OpenAIServer:
 
     def _failure(self, what: str) -> PlimsollError:
         return PlimsollError(what, where=self.where, remedy=REMEDY)
+
+
+class _TimedStream(httpx.SyncByteStream):
+    """The body of an answer, which must have come by a time: httpx only limits the wait for each piece of it."""
+
+    def __init__(self, stream: httpx.SyncByteStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            if time.monotonic() > self._deadline:
+                raise httpx.ReadTimeout("the answer takes too long")
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _set_deadline(response: httpx.Response, seconds: float) -> None:
+    if isinstance(response.stream, httpx.SyncByteStream):
+        response.stream = _TimedStream(response.stream, time.monotonic() + seconds)
 
 
 def _retry_after(value: str | None) -> float | None:

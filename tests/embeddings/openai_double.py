@@ -22,16 +22,23 @@ class FaultError(Exception):
         body: the body; JSON unless it is text.
         headers: further headers.
         delay: seconds before it is sent.
+        dribble: seconds between any two bytes of the body.
     """
 
     def __init__(
-        self, status: int, body: Any = None, headers: dict[str, str] | None = None, delay: float = 0.0
+        self,
+        status: int,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        delay: float = 0.0,
+        dribble: float = 0.0,
     ) -> None:
         super().__init__(status)
         self.status = status
         self.body = {"error": {"message": f"made to fail with {status}"}} if body is None else body
         self.headers = headers or {}
         self.delay = delay
+        self.dribble = dribble
 
 
 class OpenAIDouble:
@@ -131,9 +138,9 @@ class OpenAIDouble:
                     self._send(200, double.answer(self.path, request), {})
                 except FaultError as answer:
                     time.sleep(answer.delay)
-                    self._send(answer.status, answer.body, answer.headers)
+                    self._send(answer.status, answer.body, answer.headers, answer.dribble)
 
-            def _send(self, status: int, body: Any, headers: dict[str, str]) -> None:
+            def _send(self, status: int, body: Any, headers: dict[str, str], dribble: float = 0.0) -> None:
                 content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
                 try:
                     self.send_response(status)
@@ -141,7 +148,12 @@ class OpenAIDouble:
                         self.send_header(name, value)
                     self.send_header("Content-Length", str(len(content)))
                     self.end_headers()
-                    self.wfile.write(content)
+                    if not dribble:
+                        self.wfile.write(content)
+                        return
+                    for byte in content:
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(dribble)
                 except (BrokenPipeError, ConnectionResetError):
                     # a client that was killed, or has lost its patience, is what some tests are about
                     self.close_connection = True

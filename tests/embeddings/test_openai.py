@@ -91,6 +91,17 @@ def test_a_server_that_hangs_is_asked_again(remote: Settings, openai_double: Ope
     assert_right(make(remote, timeout=0.3), ["one"])
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_that_never_ends_is_asked_for_again(
+    remote: Settings, openai_double: OpenAIDouble, status: int
+) -> None:
+    openai_double.misbehave = fail_first(FaultError(status, " " * 100, dribble=0.1))
+    started = time.monotonic()
+    assert_right(make(remote, timeout=0.4), ["one"])
+    assert time.monotonic() - started < 3
+    assert len(openai_double.embedding_requests) == 2
+
+
 def test_one_bad_document_is_set_aside_alone(remote: Settings, openai_double: OpenAIDouble) -> None:
     def refuse(path: str, request: dict[str, Any], number: int) -> None:
         if any("bad" in text for text in request["input"]):
