@@ -42,7 +42,20 @@ class RefusedInputError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         lower = reason.lower()
-        self.is_too_long = any(word in lower for word in ("context", "too long", "many tokens", "maximum", "length"))
+        words = ("context", "too long", "too large", "many tokens", "maximum", "length")
+        self.is_too_long = any(word in lower for word in words)
+
+
+class ServerFailedError(PlimsollError):
+    """The server answered every attempt with an error of its own.
+
+    Attributes:
+        reason: what it said of the last one.
+    """
+
+    def __init__(self, failure: PlimsollError, reason: str) -> None:
+        super().__init__(failure.what, where=failure.where, remedy=failure.remedy)
+        self.reason = reason
 
 
 class OpenAIServer:
@@ -88,18 +101,25 @@ class OpenAIServer:
         )
         return cls(client, settings.openai_base_url or "OpenAI", first_wait=first_wait)
 
-    def call(self, request: "Callable[[OpenAI], Answer]") -> Answer:
+    def call(self, request: "Callable[[OpenAI], Answer]", attempts: int | None = None) -> Answer:
         """Make a request, again if what stands in the way passes.
+
+        Args:
+            request: makes it.
+            attempts: how often; as often as patience has it if None.
 
         Raises:
             RefusedInputError: the server does not take the input.
+            ServerFailedError: the last attempt failed with an error of the server's own.
             PlimsollError: it refuses the account or the model, or does not recover.
         """
         import openai
 
-        reason = ""
-        for attempt in range(ATTEMPTS):
+        attempts = attempts or ATTEMPTS
+        reason, failed = "", False
+        for attempt in range(attempts):
             self._wait_for_turn()
+            failed = False
             try:
                 return request(self.client)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
@@ -109,7 +129,7 @@ class OpenAIServer:
                     raise self._failure("the account's quota is used up") from None
                 reason, wait = "rate limit", _retry_after(error.response.headers.get("retry-after"))
             except openai.InternalServerError as error:
-                reason = f"HTTP {error.status_code}"
+                reason, failed = f"HTTP {error.status_code}: {_message(error)}", True
                 wait = _retry_after(error.response.headers.get("retry-after"))
             except openai.APITimeoutError:
                 reason, wait = "no answer in time", None
@@ -121,9 +141,10 @@ class OpenAIServer:
                 raise self._failure(f"HTTP {error.status_code}: {_message(error)}") from None
             except (openai.APIResponseValidationError, InvalidAnswerError, ValueError) as error:
                 reason, wait = f"an answer that cannot be read ({error})", None
-            if attempt + 1 < ATTEMPTS:
+            if attempt + 1 < attempts:
                 self._hold_back(reason, attempt, wait)
-        raise self._failure(f"gave up after {ATTEMPTS} attempts: {reason}")
+        failure = self._failure(f"gave up after {attempts} attempts: {reason}")
+        raise ServerFailedError(failure, reason) if failed else failure
 
     def _hold_back(self, reason: str, attempt: int, wait: float | None) -> None:
         if wait is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from embeddings.encoders.base import Usage, Vector, unit
-from embeddings.openai_server import REMEDY, InvalidAnswerError, OpenAIServer, RefusedInputError
+from embeddings.openai_server import REMEDY, InvalidAnswerError, OpenAIServer, RefusedInputError, ServerFailedError
 from embeddings.prose import cut_bytes
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
@@ -33,6 +33,9 @@ REQUEST_TOKENS = 50_000
 BYTES_PER_TOKEN = 4
 TIMEOUT_SECONDS = 60.0
 PROBE_TIMEOUT_SECONDS = 5.0
+PLAIN_TEXT = "a text that any model takes"
+# in search of the text at which a server fails that is well otherwise
+FEW_ATTEMPTS = 3
 
 
 class OpenAIEncoder:
@@ -95,36 +98,56 @@ class OpenAIEncoder:
         price = PRICES.get(self.model)
         return None if price is None else tokens * price / 1_000_000
 
-    def _encode_batch(self, texts: list[str]) -> list[Vector | None]:
-        """One request; if the server refuses it, its halves, down to the text that it refuses."""
-        try:
-            return self._request(texts)
-        except RefusedInputError as refusal:
-            if len(texts) > 1:
-                middle = len(texts) // 2
-                return self._encode_batch(texts[:middle]) + self._encode_batch(texts[middle:])
-            return [self._shortened(texts[0], refusal)]
+    def _encode_batch(self, texts: list[str], attempts: int | None = None) -> list[Vector | None]:
+        """One request; if the server refuses it, or fails at it alone, its halves, down to the text that is to blame.
 
-    def _shortened(self, text: str, refusal: RefusedInputError) -> Vector | None:
+        Raises:
+            PlimsollError: the server takes no text at all.
+        """
+        try:
+            return self._request(texts, attempts)
+        except RefusedInputError as error:
+            refusal = error
+        except ServerFailedError as failure:
+            # servers of one's own fail at a text where they should refuse it; one that is down fails at any
+            try:
+                self._probe()
+            except ServerFailedError:
+                raise failure from None
+            refusal, attempts = RefusedInputError(failure.reason), FEW_ATTEMPTS
+        if len(texts) > 1:
+            middle = len(texts) // 2
+            return self._encode_batch(texts[:middle], attempts) + self._encode_batch(texts[middle:], attempts)
+        return [self._shortened(texts[0], refusal, attempts)]
+
+    def _shortened(self, text: str, refusal: RefusedInputError, attempts: int | None) -> Vector | None:
         """A text that was refused: cut further if it was too long for this model, else set aside."""
         size = len(text.encode()) // 2
         if refusal.is_too_long and size >= SHORTEST_BYTES:
-            return self._encode_batch([cut_bytes(text, size)])[0]
+            return self._encode_batch([cut_bytes(text, size)], attempts)[0]
         if not self._has_answered:
-            # a server that refuses everything is set up wrongly, and must not empty the index
-            try:
-                self._request(["a text that any model takes"])
-            except RefusedInputError as error:
-                raise PlimsollError(
-                    f"it refuses every text for the model {self.model}: {error}",
-                    where=self._server.where,
-                    remedy="Check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS",
-                ) from None
+            self._probe()
         logger.warning("a document is set aside: %s refuses it: %s", self._server.where, refusal)
         return None
 
-    def _request(self, texts: list[str]) -> list[Vector | None]:
-        vectors, tokens = self._server.call(lambda client: _embed(client, self.model, texts, self._options))
+    def _probe(self) -> None:
+        """Ask for the vector of a plain text: a server that refuses it, too, must not empty the index.
+
+        Raises:
+            ServerFailedError: the server fails at it.
+            PlimsollError: it refuses it.
+        """
+        try:
+            self._request([PLAIN_TEXT], FEW_ATTEMPTS)
+        except RefusedInputError as error:
+            raise PlimsollError(
+                f"it refuses every text for the model {self.model}: {error}",
+                where=self._server.where,
+                remedy="Check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS",
+            ) from None
+
+    def _request(self, texts: list[str], attempts: int | None) -> list[Vector | None]:
+        vectors, tokens = self._server.call(lambda client: _embed(client, self.model, texts, self._options), attempts)
         for vector in vectors:
             if len(vector) != self.dimension:
                 raise PlimsollError(

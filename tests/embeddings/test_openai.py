@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from embeddings import openai_server
 from embeddings.encoders import choose, describe
-from embeddings.encoders.openai import REQUEST_TOKENS, TEXT_BYTES, OpenAIEncoder, _batches, _estimated_tokens
+from embeddings.encoders.openai import (
+    FEW_ATTEMPTS,
+    REQUEST_TOKENS,
+    TEXT_BYTES,
+    OpenAIEncoder,
+    _batches,
+    _estimated_tokens,
+)
 from embeddings.openai_server import OpenAIServer
 from tests.embeddings.openai_double import DIMENSION, FaultError, OpenAIDouble, vector_of
 from warehouse.errors import PlimsollError
@@ -114,10 +121,37 @@ def test_one_bad_document_is_set_aside_alone(remote: Settings, openai_double: Op
     assert [index for index, vector in enumerate(vectors) if vector is None] == [17]
 
 
-def test_a_text_that_is_too_long_for_the_model_is_cut(remote: Settings, openai_double: OpenAIDouble) -> None:
+def test_a_document_at_which_the_server_fails_is_set_aside_alone(remote: Settings, openai_double: OpenAIDouble) -> None:
+    def fail(path: str, request: dict[str, Any], number: int) -> None:
+        if any("BAD" in text for text in request["input"]):
+            raise FaultError(500)
+
+    openai_double.misbehave = fail
+    texts = [f"good {number}" for number in range(40)]
+    texts[17] = "BAD"
+    vectors = make(remote).encode(texts)
+    assert [index for index, vector in enumerate(vectors) if vector is None] == [17]
+    # all patience for the batch, little for each of its six halvings
+    assert sum("BAD" in request for request in openai_double.embedding_requests) <= 7 + 6 * FEW_ATTEMPTS
+
+
+def test_a_server_that_breaks_down_on_the_way_sets_nothing_aside(remote: Settings, openai_double: OpenAIDouble) -> None:
+    encoder = make(remote)
+    assert_right(encoder, ["one"])
+    openai_double.misbehave = lambda path, request, number: (_ for _ in ()).throw(FaultError(503))
+    with pytest.raises(PlimsollError, match="gave up after 7 attempts: HTTP 503"):
+        encoder.encode(["two", "three"])
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(400, "maximum context length exceeded"), (500, "input is too large to process")]
+)
+def test_a_text_that_is_too_long_for_the_model_is_cut(
+    remote: Settings, openai_double: OpenAIDouble, status: int, message: str
+) -> None:
     def refuse(path: str, request: dict[str, Any], number: int) -> None:
         if any(len(text) > 2_100 for text in request["input"]):
-            raise FaultError(400, {"error": {"message": "maximum context length exceeded"}})
+            raise FaultError(status, {"error": {"message": message}})
 
     openai_double.misbehave = refuse
     vectors = make(remote).encode(["short", "long " * 2_000])
