@@ -302,7 +302,9 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> tuple[Fault | None, Answer]:
         installation = re.fullmatch(r"(?:/api/v3)?/app/installations/(\d+)/access_tokens", request.path)
         if installation:
-            return None, double.installation_token(int(installation[1]), request.token)
+            fault = double.faults.pick(request.path, "", "")
+            answer = double.faulty(fault, request, body) if fault else None
+            return fault, answer or double.installation_token(int(installation[1]), request.token)
         if not double.ledger.is_valid(request.token):
             return None, double.bad_credentials()
         if not is_within_limit:

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ingestion.sources.github import tokens
 from ingestion.sources.github.client import GitHubClient, Spent
 from ingestion.sources.github.tokens import POINTS_PER_MINUTE, AppInstallation, TokenPool
 from tests.github_api import App, GitHubDouble, Organisation
@@ -127,6 +129,61 @@ def test_revoked_app_token_is_replaced(api: GitHubDouble, app: App, pem: str) ->
     api.ledger.revoke(app.issued[0])
     assert client.graphql(VIEWER, {}, points=1, spent=Spent()).data["viewer"]["login"]
     assert len(app.issued) == 2
+
+
+def test_app_token_may_be_refused_again_once_it_worked(api: GitHubDouble, app: App, pem: str) -> None:
+    client = make_client(api, pem)
+    for _ in range(3):
+        assert client.graphql(VIEWER, {}, points=1, spent=Spent()).data["viewer"]["login"]
+        api.ledger.revoke(app.issued[-1])
+    client.graphql(VIEWER, {}, points=1, spent=Spent())
+    assert len(app.issued) == 4
+
+
+def test_app_token_that_is_refused_at_once_ends_the_run(
+    api: GitHubDouble, app: App, pem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.ledger, "is_valid", lambda token: False)
+    with pytest.raises(PlimsollError, match="GitHub refuses the token"):
+        make_client(api, pem).graphql(VIEWER, {}, points=1, spent=Spent())
+    assert len(app.issued) == 2
+
+
+def test_app_token_that_runs_out_during_a_wait_is_renewed_before_it_is_used(
+    api: GitHubDouble, app: App, pem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "RENEW_BEFORE_SECONDS", 0)
+    app.token_seconds = 2
+    client = make_client(api, pem)
+    api.faults.add("secondary", path="graphql", times=1, retry_after=3)
+    assert client.graphql(VIEWER, {}, points=1, spent=Spent()).data["viewer"]["login"]
+    assert len(app.issued) == 2
+    assert 401 not in [request.status for request in api.log]
+
+
+@pytest.mark.parametrize("kind", ["503", "refuse"])
+def test_app_token_is_asked_for_again_after_an_accident(
+    api: GitHubDouble, pem: str, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    monkeypatch.setattr(tokens, "APP_RETRY_SECONDS", 0.01)
+    api.faults.add(kind, path="access_tokens", times=2)
+    assert make_client(api, pem).graphql(VIEWER, {}, points=1, spent=Spent()).data["viewer"]["login"]
+    assert ["access_tokens" in request.path for request in api.log] == [True, True, True, False]
+
+
+def test_app_token_is_used_until_it_ends_where_there_is_no_new_one(
+    api: GitHubDouble, app: App, pem: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tokens, "APP_RETRY_SECONDS", 0.01)
+    app.token_seconds = 301.5
+    client = make_client(api, pem)
+    client.graphql(VIEWER, {}, points=1, spent=Spent())
+    time.sleep(1.6)
+    api.faults.add("503", path="access_tokens")
+    for _ in range(2):
+        assert client.graphql(VIEWER, {}, points=1, spent=Spent()).data["viewer"]["login"]
+    assert len(app.issued) == 1
+    assert caplog.text.count("the old one still works") == 1
 
 
 def test_app_that_github_refuses_is_one_clear_line(api: GitHubDouble, pem: str) -> None:

@@ -165,6 +165,8 @@ class GitHubClient:
             token, delay = self._tokens.take(points)
             if delay > 0:
                 self._wait(delay, "pacing under GitHub's limits", spent)
+                # a wait for the hour's budget may outlast an App's token
+                self._tokens.renew()
             self._check_stop()
             headers = {"Authorization": f"Bearer {token.secret}", "Accept": "application/vnd.github+json"}
             try:
@@ -229,6 +231,7 @@ class GitHubClient:
         return Answer(data, errors)
 
     def _observe(self, token: Token, response: httpx.Response) -> None:
+        self._tokens.accept(token)
         remaining = response.headers.get("x-ratelimit-remaining")
         if remaining is not None and response.headers.get("x-ratelimit-resource", "graphql") == "graphql":
             self._tokens.observe(token, int(remaining), float(response.headers.get("x-ratelimit-reset", 0)))

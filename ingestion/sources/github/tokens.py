@@ -20,6 +20,13 @@ POINTS_PER_MINUTE = 1900
 
 MINUTE = 60.0
 RENEW_BEFORE_SECONDS = 300
+RENEW_AGAIN_SECONDS = 30
+"""How long the pool waits, while an App's token is still valid, before it tries again to have a new one."""
+
+APP_ATTEMPTS = 4
+APP_RETRY_SECONDS = 1.0
+"""The first pause between tries to have an App's token; each is twice the one before."""
+
 REMEDY = "Set GITHUB_TOKEN to a token that can read the repositories"
 
 
@@ -64,6 +71,7 @@ class TokenPool:
         self._app_token: Token | None = None
         self._clock = clock
         self._lock = threading.Lock()
+        self._renewing = threading.Lock()
 
     @property
     def secrets(self) -> list[str]:
@@ -74,12 +82,12 @@ class TokenPool:
         """Choose the token that can spend `points` first, and charge it.
 
         Returns:
-            The token, and the seconds to wait before using it.
+            The token, and the seconds to wait before using it. After a wait, call `renew` before reading its secret.
 
         Raises:
             PlimsollError: every token has been refused.
         """
-        self._renew_app_token()
+        self.renew()
         with self._lock:
             if not self._tokens:
                 raise PlimsollError("no GitHub token is left to use", remedy=REMEDY)
@@ -107,6 +115,12 @@ class TokenPool:
             if remaining <= 0:
                 token.resting_until = max(token.resting_until, reset_at)
 
+    def accept(self, token: Token) -> None:
+        """Note that GitHub takes a token."""
+        with self._lock:
+            if self._app is not None and token is self._app_token:
+                self._app.accept()
+
     def drop(self, token: Token) -> None:
         """Stop using a token that GitHub refuses.
 
@@ -121,20 +135,43 @@ class TokenPool:
                 self._app_token = None
                 if self._app is not None and self._app.may_renew():
                     return
+                self._app = None
             if not self._tokens:
                 raise PlimsollError("GitHub refuses the token (401 Bad credentials)", remedy=REMEDY)
         logger.warning("GitHub refuses %s (401); going on with the other %d", token.name, len(self._tokens))
 
-    def _renew_app_token(self) -> None:
-        with self._lock:
-            if self._app is None or not (self._app_token is None or self._app.is_stale()):
+    def renew(self) -> None:
+        """Make the App's token, or a new one in its place before it runs out; without an App do nothing.
+
+        Raises:
+            PlimsollError: GitHub gives none, and there is none that is still valid.
+        """
+        app = self._app
+        if app is None or not self._is_due(app):
+            return
+        # with a token that is still valid the others go on while one of them fetches the new one
+        if not self._renewing.acquire(blocking=self._app_token is None or app.is_expired()):
+            return
+        try:
+            if not self._is_due(app):
                 return
-            secret = self._app.make_token()
-            if self._app_token is not None and self._app_token in self._tokens:
-                self._app_token.secret = secret
-                return
-            self._app_token = Token(secret, f"App installation {self._app.installation_id}")
-            self._tokens.append(self._app_token)
+            secret = app.make_token()
+            with self._lock:
+                if self._app_token is not None:
+                    self._app_token.secret = secret
+                else:
+                    self._app_token = Token(secret, f"App installation {app.installation_id}")
+                    self._tokens.append(self._app_token)
+        except PlimsollError as error:
+            if self._app_token is None or app.is_expired():
+                raise
+            app.postpone()
+            logger.warning("the App's token is not renewed yet, the old one still works: %s", error)
+        finally:
+            self._renewing.release()
+
+    def _is_due(self, app: "AppInstallation") -> bool:
+        return self._app_token is None or app.is_stale()
 
 
 class AppInstallation:
@@ -153,15 +190,28 @@ class AppInstallation:
         self._key = private_key
         self._api_url = api_url
         self._expires_at = 0.0
+        self._renew_at = 0.0
         self._refusals = 0
 
     def is_stale(self) -> bool:
         """Whether the token runs out within minutes."""
-        return time.time() > self._expires_at - RENEW_BEFORE_SECONDS
+        return time.time() > self._renew_at
+
+    def is_expired(self) -> bool:
+        """Whether the token has run out."""
+        return time.time() >= self._expires_at
+
+    def postpone(self) -> None:
+        """Leave it at the old token for a moment, at most until it has run out."""
+        self._renew_at = min(time.time() + RENEW_AGAIN_SECONDS, self._expires_at)
+
+    def accept(self) -> None:
+        """Note that GitHub takes the token: should it be refused later, that is news again."""
+        self._refusals = 0
 
     def may_renew(self) -> bool:
         """Whether a refused token is worth one more try with a new one."""
-        self._expires_at = 0.0
+        self._expires_at = self._renew_at = 0.0
         self._refusals += 1
         return self._refusals <= 1
 
@@ -180,14 +230,7 @@ class AppInstallation:
             raise PlimsollError(
                 f"GITHUB_APP_PRIVATE_KEY cannot be used ({type(error).__name__})", remedy="Set it to the App's PEM key"
             ) from None
-        url = f"{self._api_url}/app/installations/{self.installation_id}/access_tokens"
-        headers = {"Authorization": f"Bearer {proof}", "Accept": "application/vnd.github+json"}
-        try:
-            answer = httpx.post(url, headers=headers, timeout=30)
-        except httpx.HTTPError as error:
-            raise PlimsollError(
-                f"cannot reach GitHub at {self._api_url} ({type(error).__name__})", remedy="Check GITHUB_API_URL"
-            ) from None
+        answer = self._ask(proof)
         if answer.status_code != httpx.codes.CREATED:
             raise PlimsollError(
                 f"GitHub refuses the App's installation {self.installation_id} (HTTP {answer.status_code})",
@@ -195,4 +238,24 @@ class AppInstallation:
             )
         body = answer.json()
         self._expires_at = datetime.fromisoformat(body["expires_at"]).timestamp()
+        self._renew_at = self._expires_at - RENEW_BEFORE_SECONDS
         return str(body["token"])
+
+    def _ask(self, proof: str) -> httpx.Response:
+        """GitHub's answer to the App's proof; accidents on the way are tried again."""
+        url = f"{self._api_url}/app/installations/{self.installation_id}/access_tokens"
+        headers = {"Authorization": f"Bearer {proof}", "Accept": "application/vnd.github+json"}
+        attempt = 1
+        while True:
+            try:
+                answer = httpx.post(url, headers=headers, timeout=30)
+                if answer.status_code < 500 or attempt == APP_ATTEMPTS:
+                    return answer
+            except httpx.HTTPError as error:
+                if attempt == APP_ATTEMPTS:
+                    raise PlimsollError(
+                        f"cannot reach GitHub at {self._api_url} ({type(error).__name__})",
+                        remedy="Check GITHUB_API_URL",
+                    ) from None
+            time.sleep(APP_RETRY_SECONDS * 2 ** (attempt - 1))
+            attempt += 1
