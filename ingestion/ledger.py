@@ -85,6 +85,7 @@ class Ledger:
         self._dataset = sql.Identifier(dataset)
         self.run_id = uuid.uuid4().hex[:12]
         self._mark = int(self.run_id[:7], 16)
+        self._names: set[str] = set()
 
     def open(self, repositories: Iterable[str]) -> None:
         """Make the tables if need be, close the rows of killed runs, and note that this run begins."""
@@ -104,6 +105,7 @@ class Ledger:
                     )
                     cursor.execute("select pg_advisory_unlock(%s, %s)", (ADVISORY_CLASS, mark))
             for repository in dict.fromkeys(repositories):
+                self._names.add(repository)
                 cursor.execute(
                     self._format(
                         "insert into {dataset}.sync_runs (run_id, repository, step, started_at, status, process_id) "
@@ -112,17 +114,18 @@ class Ledger:
                     (self.run_id, repository, self._mark),
                 )
 
-    def close(self, asked_for: str, report: "Report") -> None:
-        """Write a repository's steps in place of the row that said it runs.
-
-        Args:
-            asked_for: the name under which it was begun.
-            report: what was done.
-        """
+    def close(self, report: "Report") -> None:
+        """Write a repository's steps in place of the row that said it runs."""
+        # a repository asked for under two names is two reports, whose rows stay apart
+        is_taken = report.repository in self._names - {report.asked_for}
+        name = report.asked_for if is_taken else report.repository
+        self._names.add(name)
         with self._connection.cursor() as cursor:
             cursor.execute(
-                self._format("delete from {dataset}.sync_runs where run_id = %s and repository in (%s, %s)"),
-                (self.run_id, asked_for, report.repository),
+                self._format(
+                    "delete from {dataset}.sync_runs where run_id = %s and repository = %s and status = 'running'"
+                ),
+                (self.run_id, report.asked_for),
             )
             execute_values(
                 cursor,
@@ -133,7 +136,7 @@ class Ledger:
                 ).as_string(cursor),
                 [
                     (
-                        self.run_id, report.repository, step.name, step.started_at, step.finished_at, report.status,
+                        self.run_id, name, step.name, step.started_at, step.finished_at, report.status,
                         step.listed, step.hydrated, step.deleted, step.rows, step.spent.requests, step.spent.points,
                         round(step.spent.waited_seconds, 3), report.error, self._mark,
                     )

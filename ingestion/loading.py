@@ -116,9 +116,9 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
             ledger.open([*names, *(report.repository for report in unreadable)])
             outcome = Outcome(ledger.run_id)
             if probe.listed:
-                ledger.close("*", Report("*", status="done", steps=[probe]))
+                ledger.close(Report("*", status="done", steps=[probe]))
             for report in unreadable:
-                ledger.close(report.repository, report)
+                ledger.close(report)
                 outcome.reports.append(report)
             loader = Loader(pipeline, store, ledger, connection, outcome)
             memory = loader.restore()
@@ -198,7 +198,7 @@ class Loader:
         if not package.is_empty or first:
             self._load(package)
         for report in package.reports:
-            self._ledger.close(report.repository, report)
+            self._ledger.close(report)
             self._outcome.reports.append(report)
 
     def _load(self, package: Package) -> None:

@@ -413,3 +413,17 @@ def test_every_run_is_in_the_ledger(loaded: Settings, api: GitHubDouble, reposit
     }
     text = "select sum(requests)::int, sum(points)::int from raw_github.sync_runs where run_id = %s"
     assert query(loaded, text, outcome.run_id) == [(len(api.log), api.points)]
+
+
+@pytest.mark.parametrize(
+    "names", [("harbour-works/cargo-api", "Harbour-Works/QUAYSIDE"), ("harbour-works/cargo-api", SERVICE)]
+)
+def test_ledger_ends_what_it_began_under_whatever_name(
+    loaded: Settings, api: GitHubDouble, names: tuple[str, str]
+) -> None:
+    outcome = run(loaded, *names)
+    text = """select count(*) filter (where status = 'running'), sum(requests)::int
+              from raw_github.sync_runs where run_id = %s"""
+    assert query(loaded, text, outcome.run_id) == [(0, len(api.log))]
+    text = "select distinct repository, status from raw_github.sync_runs where run_id = %s"
+    assert len(query(loaded, text, outcome.run_id)) == 2

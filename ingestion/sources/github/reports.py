@@ -62,6 +62,7 @@ class Report:
 
     Attributes:
         repository: its current name, else the name that was asked for.
+        asked_for: the name under which the run was begun.
         status: done, partial, unreadable, busy, failed or stopped.
         error: why it is not done, as one line.
         rereads: numbers of pull requests that were read again because GitHub's counts and the rows differed.
@@ -74,6 +75,10 @@ class Report:
     error: str | None = None
     rereads: list[int] = field(default_factory=list)
     letters: int = 0
+    asked_for: str = field(init=False)
+
+    def __post_init__(self) -> None:  # noqa: D105
+        self.asked_for = self.repository
 
     def step(self, name: str) -> Step:
         """Begin a step, or go on with it."""
