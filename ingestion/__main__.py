@@ -44,7 +44,7 @@ def main() -> None:
 @click.option("--since", type=Day(), help="Only pull requests updated on this day or later.")
 @click.option("--until", type=Day(), help="Only those updated on this day or earlier.")
 @click.option("--full-refresh", is_flag=True, help="Read again what did not change.")
-@click.option("--reconcile", is_flag=True, help="Read the whole list and look for what is gone.")
+@click.option("--reconcile", is_flag=True, help="Read the whole list; look for what is gone, and all renamed accounts.")
 @click.option("--batch-size", type=click.IntRange(1, 100), help="Pull requests a request, at most.  [BATCH_SIZE]")
 @click.option("--workers", type=click.IntRange(1, 64), help="Requests in flight, at most.  [MAX_WORKERS]")
 @click.option("--with-patches/--no-patches", default=None, help="Load patches too; as the last run did if not said.")

@@ -125,6 +125,8 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
             extraction = Extraction(client, candidates, store, memory, options, stop, progress)
             for package in extraction.packages():
                 loader.load(package)
+            if extraction.accounts is not None:
+                ledger.close(Report("*", status="done", steps=[extraction.accounts]))
             outcome.was_stopped = any(report.status == "stopped" for report in outcome.reports)
             return outcome
     finally:

@@ -1,5 +1,6 @@
 """Whatever changes on GitHub, the tables follow, and never lose what they should keep."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 
 from ingestion.loading import Selection, load
-from ingestion.sources.github import listing, repository_run
+from ingestion.sources.github import extraction, listing, repository_run
+from ingestion.sources.github.accounts import AccountBook
 from ingestion.sources.github.listing import PullRequestList
 from ingestion.sources.github.reports import Options
 from tests.github_api import GitHubDouble, Limits, Organisation
@@ -224,6 +226,33 @@ def test_deleted_account_is_marked_and_its_work_stays(
     api.mutate.delete_account(person)
     run(loaded)
     assert one(loaded, "users", "deleted_at is not null, login", person) == (True, "greta-lindqvist")
+
+
+def test_accounts_beyond_those_of_a_list_are_asked_about_only_to_reconcile(
+    loaded: Settings, api: GitHubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AccountBook.take, "__defaults__", (2,))
+    monkeypatch.setattr(extraction, "PAGE", 5)
+    known = query(loaded, "select count(*) from raw_github.users where deleted_at is null")[0][0]
+    run(loaded, QUAYSIDE)
+    assert [request.operation for request in api.log] == ["List"]
+    api.log.clear()
+    outcome = run(loaded, QUAYSIDE, reconcile=True)
+    assert [request.operation for request in api.log] == ["List"] + ["Accounts"] * math.ceil((known - 2) / 5)
+    text = "select step, requests::int from raw_github.sync_runs where run_id = %s and repository = '*'"
+    assert query(loaded, text, outcome.run_id) == [("accounts", len(api.log) - 1)]
+
+
+def test_unchanged_organisation_costs_two_requests_that_the_ledger_shows(loaded: Settings, api: GitHubDouble) -> None:
+    outcome = run(loaded)
+    assert [request.operation for request in api.log] == ["Probe", "Accounts"]
+    text = "select step, requests::int from raw_github.sync_runs where run_id = %s and repository = '*' order by 1"
+    assert query(loaded, text, outcome.run_id) == [("accounts", 1), ("probe", 1)]
+
+
+def test_each_run_asks_about_other_accounts() -> None:
+    stored = {number: {"id": number, "node_id": f"U_{number}", "deleted_at": None} for number in range(100)}
+    assert len({account for _ in range(100) for account in AccountBook(stored).take(10)}) > 90
 
 
 def test_unreadable_repository_is_reported_and_kept(

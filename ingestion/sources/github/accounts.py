@@ -1,5 +1,6 @@
 """The accounts of a run: which are new or changed, and which of earlier runs were renamed or have gone."""
 
+import random
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,27 +13,34 @@ class AccountBook:
     """Accounts by their ids; thread-safe.
 
     A rename touches no pull request, so that no list shows it: the accounts of earlier runs are asked about along with
-    the first list of each repository, up to a thousand in the same request.
+    the first list of each repository, up to a thousand in the same request. Where there are more, each run asks about
+    others.
 
     Args:
         stored: the accounts in the tables.
     """
 
     def __init__(self, stored: Mapping[int, Row]) -> None:
-        self._stored = dict(stored)
+        # in another order each run, so that in time each is asked about
+        self._stored = dict(random.sample(list(stored.items()), len(stored)))
         self._by_node = {row["node_id"]: row for row in self._stored.values()}
         self._current = dict(stored)
         self._asked: set[int] = set()
         self._lock = threading.Lock()
 
-    def take(self) -> list[str]:
+    @property
+    def were_asked(self) -> bool:
+        """Whether any account was asked about."""
+        return bool(self._asked)
+
+    def take(self, at_most: int = ACCOUNTS_A_REQUEST) -> list[str]:
         """Node ids of accounts to ask about in one request, each once a run."""
         with self._lock:
             due = [
                 row
                 for number, row in self._stored.items()
                 if number not in self._asked and row["deleted_at"] is None and row["node_id"]
-            ][:ACCOUNTS_A_REQUEST]
+            ][:at_most]
             self._asked.update(row["id"] for row in due)
         return [row["node_id"] for row in due]
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from ingestion.sources.github import tables
 from ingestion.sources.github.accounts import AccountBook
-from ingestion.sources.github.client import GitHubClient, NotFoundError, Spent, StoppedError
+from ingestion.sources.github.client import GitHubClient, NotFoundError, StoppedError
+from ingestion.sources.github.connections import PAGE
 from ingestion.sources.github.known import Known
 from ingestion.sources.github.owners import Candidate
 from ingestion.sources.github.packages import Package, Piece
-from ingestion.sources.github.reports import Options, Progress, Report
+from ingestion.sources.github.reports import Options, Progress, Report, Step
 from ingestion.sources.github.repository_run import End, RepositoryRun, RunContext
 from ingestion.sources.github.shaping import Rows
 from ingestion.sources.github.verification import read_accounts
@@ -42,6 +43,10 @@ class Extraction:
         options: how to run.
         stop: set to end early; the package in hand is then still handed out.
         progress: told what happens.
+
+    Attributes:
+        accounts: what asking about accounts apart from any list came to, once the last package is out; None if nothing
+            was asked.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Extraction:
         stop: threading.Event,
         progress: Progress | None = None,
     ) -> None:
+        self.accounts: Step | None = None
         self._candidates = candidates
         self._stop = stop
         self._is_over = False
@@ -167,15 +173,22 @@ class Extraction:
             self._changed.notify_all()
 
     def _other_accounts(self) -> Rows:
-        """Ask about accounts that no list has asked about: there are very many, or no repository was listed."""
+        """Ask about accounts that no list has asked about.
+
+        All of them in a run that reconciles. Otherwise those that found no place in a list are left for later runs, and
+        one request asks about some where nothing was listed at all: an unchanged organisation stays cheap.
+        """
         rows = Rows()
-        accounts = self._context.accounts
-        while not self._stop.is_set() and (ids := accounts.take()):
+        accounts, is_thorough = self._context.accounts, self._context.options.reconcile
+        step = Step("accounts")
+        while not self._stop.is_set() and (is_thorough or not accounts.were_asked) and (ids := accounts.take(PAGE)):
+            self.accounts = step
             try:
-                rows.extend(accounts.moved(read_accounts(self._context.client, ids, Spent())))
+                rows.extend(accounts.moved(read_accounts(self._context.client, ids, step.spent)))
             except (StoppedError, PlimsollError) as error:
                 logger.warning("renamed accounts were not looked for: %s", one_line(str(error)) or "stopped")
                 break
+        step.finish()
         return rows
 
     def _run(self, candidate: Candidate) -> None:
