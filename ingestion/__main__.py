@@ -14,6 +14,8 @@ from warehouse import cli, postgres
 from warehouse.errors import EXIT_FAILED, PlimsollError
 from warehouse.settings import load_settings
 
+NUMBERS_SHOWN = 20
+
 
 class Day(click.ParamType):  # type: ignore[type-arg]
     """A date or time in ISO form; a date means its beginning in UTC."""
@@ -152,6 +154,7 @@ def show_outcome(outcome: Any, as_json: bool) -> int:
                     "status": report.status,
                     "error": report.error,
                     "set_aside": report.letters,
+                    "read_again": sorted(set(report.rereads)),
                     "steps": {
                         step.name: {
                             "listed": step.listed,
@@ -185,6 +188,9 @@ def show_outcome(outcome: Any, as_json: bool) -> int:
                 f"{report.letters:,}",
             )  # fmt: skip
         _console().print(table)
+        for report in outcome.reports:
+            if report.rereads:
+                click.echo(f"{report.repository}: read again, as rows and GitHub's counts differed: {_numbers(report)}")
         if letters:
             click.echo(
                 f"{letters} rows could not be loaded: see raw_github.dead_letters; the next run tries them again."
@@ -196,6 +202,12 @@ def show_outcome(outcome: Any, as_json: bool) -> int:
         click.echo("StoppedError: what was in hand is loaded. Run the same command again to go on.", err=True)
         return cli.EXIT_INTERRUPTED
     return 0 if outcome.is_complete else EXIT_FAILED
+
+
+def _numbers(report: Any) -> str:
+    numbers = sorted(set(report.rereads))
+    more = f" and {len(numbers) - NUMBERS_SHOWN} more, which --json names" if len(numbers) > NUMBERS_SHOWN else ""
+    return ", ".join(f"#{number}" for number in numbers[:NUMBERS_SHOWN]) + more
 
 
 def show_estimate(estimates: Any, as_json: bool) -> int:

@@ -218,6 +218,20 @@ def test_status_shows_runs_and_what_went_wrong(command: CommandLine) -> None:
     assert {row["repository"] for row in rows} == {QUAYSIDE, "harbour-works/nothing"}
 
 
+def test_pull_requests_that_were_read_again_are_named(command: CommandLine, api: GitHubDouble) -> None:
+    repository = api.organisation.repository(QUAYSIDE)
+    assert repository is not None
+    rows = [row for row in repository.pull_requests.values() if len(row.labels) == 1][:2]
+    for row in rows:
+        # GitHub counts it twice, and it is one row
+        row.labels *= 2
+    numbers = sorted(row.number for row in rows)
+    ended = command("github", "--repo", QUAYSIDE)
+    assert f"{QUAYSIDE}: read again, as rows and GitHub's counts differed: #{numbers[0]}, #{numbers[1]}\n" in ended.out
+    summary = json.loads(command("github", "--repo", QUAYSIDE, "--json").out)
+    assert [row["read_again"] for row in summary["repositories"]] == [numbers]
+
+
 def test_row_that_cannot_be_loaded_is_set_aside_and_tried_again(
     command: CommandLine, settings: Settings, api: GitHubDouble
 ) -> None:
