@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ingestion.sources.github import tokens
 from ingestion.sources.github.client import GitHubClient, Spent
-from ingestion.sources.github.tokens import POINTS_PER_MINUTE, AppInstallation, TokenPool
+from ingestion.sources.github.tokens import POINTS_PER_MINUTE, REST_REQUESTS_PER_MINUTE, AppInstallation, TokenPool
 from tests.github_api import App, GitHubDouble, Organisation
 from tests.ingestion.conftest import WORKERS
 from warehouse.errors import PlimsollError
@@ -39,6 +39,21 @@ def test_pool_holds_the_points_of_a_minute(clock: Clock) -> None:
     assert pool.take(1)[1] == pytest.approx(60)
     clock.now += 61
     assert pool.take(1)[1] == 0
+
+
+def test_pool_holds_the_rest_requests_of_a_minute_apart_from_points(clock: Clock) -> None:
+    pool = TokenPool(["one"], clock=clock)
+    assert {pool.take(0)[1] for _ in range(REST_REQUESTS_PER_MINUTE)} == {0}
+    assert pool.take(POINTS_PER_MINUTE)[1] == 0
+    assert pool.take(0)[1] == pytest.approx(60)
+    clock.now += 61
+    assert pool.take(0)[1] == 0
+
+
+def test_tokens_share_the_rest_requests(clock: Clock) -> None:
+    pool = TokenPool(["one", "two"], clock=clock)
+    secrets = [pool.take(0)[0].secret for _ in range(20)]
+    assert secrets.count("one") == secrets.count("two") == 10
 
 
 def test_pool_takes_the_token_that_is_ready_first(clock: Clock) -> None:

@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 POINTS_PER_MINUTE = 1900
 """Held a little under GitHub's secondary limit of 2,000 GraphQL points a minute."""
 
+REST_REQUESTS_PER_MINUTE = 850
+"""The same for REST's own limit: 900 points a minute, and one for each GET."""
+
 MINUTE = 60.0
 RENEW_BEFORE_SECONDS = 300
 RENEW_AGAIN_SECONDS = 30
@@ -31,27 +34,63 @@ REMEDY = "Set GITHUB_TOKEN to a token that can read the repositories"
 
 
 @dataclass
+class Pace:
+    """What was spent within the last minute of a budget that has a limit a minute."""
+
+    limit: int
+    recent: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def ready_at(self, cost: int, now: float) -> float:
+        """The time at which so much may be spent."""
+        while self.recent and self.recent[0][0] <= now - MINUTE:
+            self.recent.popleft()
+        spent = sum(before for _, before in self.recent)
+        paced = now
+        for at, before in self.recent:
+            if spent + cost <= self.limit:
+                break
+            spent -= before
+            paced = at + MINUTE
+        return paced
+
+
+@dataclass
 class Token:
-    """One token and what is known of its budget."""
+    """One token and what is known of its budgets: GitHub counts points of GraphQL and requests by REST apart.
+
+    Attributes:
+        secret: the token itself.
+        name: what to call it in messages.
+        remaining: points left of the hour's; None as long as GitHub has not said.
+        resting_until: when GitHub wants to hear of it again.
+    """
 
     secret: str
     name: str
     remaining: int | None = None
     resting_until: float = 0.0
-    recent: deque[tuple[float, int]] = field(default_factory=deque)
+    graphql: Pace = field(default_factory=lambda: Pace(POINTS_PER_MINUTE))
+    rest: Pace = field(default_factory=lambda: Pace(REST_REQUESTS_PER_MINUTE))
 
     def ready_at(self, points: int, now: float) -> float:
-        """The time at which `points` may be spent: after a rest that GitHub asked for, within the limit a minute."""
-        while self.recent and self.recent[0][0] <= now - MINUTE:
-            self.recent.popleft()
-        spent = sum(cost for _, cost in self.recent)
-        paced = now
-        for at, cost in self.recent:
-            if spent + points <= POINTS_PER_MINUTE:
-                break
-            spent -= cost
-            paced = at + MINUTE
+        """When `points` may be spent, or one REST request if 0, after a rest that GitHub asked for."""
+        paced = self.graphql.ready_at(points, now) if points else self.rest.ready_at(1, now)
         return max(paced, self.resting_until)
+
+    def charge(self, points: int, at: float) -> None:
+        """Note that `points` are spent then, or one REST request if 0."""
+        if not points:
+            self.rest.recent.append((at, 1))
+            return
+        self.graphql.recent.append((at, points))
+        if self.remaining is not None:
+            self.remaining -= points
+
+    def load(self, points: int) -> int:
+        """How much has been asked of it for what `points` are; the token that has been asked least is the best."""
+        if not points:
+            return len(self.rest.recent)
+        return -(self.remaining if self.remaining is not None else 10**9)
 
 
 class TokenPool:
@@ -79,7 +118,7 @@ class TokenPool:
         return [token.secret for token in self._tokens]
 
     def take(self, points: int) -> tuple[Token, float]:
-        """Choose the token that can spend `points` first, and charge it.
+        """Choose the token that can spend `points` first, and charge it; no points are one request by REST.
 
         Returns:
             The token, and the seconds to wait before using it. After a wait, call `renew` before reading its secret.
@@ -93,14 +132,9 @@ class TokenPool:
                 raise PlimsollError("no GitHub token is left to use", remedy=REMEDY)
             now = self._clock()
             # among those ready at the same time the one with the most budget left, so that several share the load
-            token = min(
-                self._tokens,
-                key=lambda t: (max(t.ready_at(points, now), now), -(t.remaining if t.remaining is not None else 10**9)),
-            )
+            token = min(self._tokens, key=lambda t: (max(t.ready_at(points, now), now), t.load(points)))
             ready = max(token.ready_at(points, now), now)
-            token.recent.append((ready, points))
-            if token.remaining is not None:
-                token.remaining -= points
+            token.charge(points, ready)
             return token, ready - now
 
     def rest(self, token: Token, until: float) -> None:
