@@ -68,20 +68,20 @@ counted as (
         pull_requests.pr_number,
         connections.connection,
         connections.counted,
-        connections.loaded
+        coalesce(connections.loaded, 0) as loaded
 
     from pull_requests
     {% for connection in connections -%}
     left join {{ connection }}_loaded
         on pull_requests.pr_id = {{ connection }}_loaded.pr_id
     {% endfor -%}
-    cross join lateral (
-        values
-        {% for connection in connections -%}
-        ('{{ connection }}', pull_requests.{{ connection }}_total, coalesce({{ connection }}_loaded.loaded, 0))
-        {{- ',' if not loop.last }}
-        {% endfor %}
-    ) as connections (connection, counted, loaded)
+    cross join
+        lateral (
+            values
+            {% for name in connections -%}
+            ('{{ name }}', pull_requests.{{ name }}_total, {{ name }}_loaded.loaded){{ ',' if not loop.last }}
+            {% endfor %}
+        ) as connections (connection, counted, loaded)
 
     union all
 
