@@ -23,14 +23,13 @@ from psycopg2.extras import RealDictCursor
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from embeddings import rows
-from embeddings.openai_server import OpenAIServer, RefusedInputError
+from embeddings.openai_server import InvalidAnswerError, OpenAIServer, RefusedInputError
 from embeddings.prose import cut_bytes
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
 
 if TYPE_CHECKING:
     from openai import OpenAI
-    from openai.types.chat import ChatCompletion
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +109,21 @@ class Judgement(BaseModel):
     is_feature: bool = Field(description="whether it adds or visibly improves something for users")
     feature_confidence: float = Field(ge=0, le=1, description="how sure that is, 0 to 1")
     risk_notes: list[str] = Field(max_length=4, description="what could go wrong, a short note each; may be empty")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model answered to one request.
+
+    Attributes:
+        content: what it wrote.
+        is_refusal: whether it will not judge the pull request.
+    """
+
+    content: str
+    is_refusal: bool
+    input_tokens: int
+    output_tokens: int
 
 
 @dataclass
@@ -220,12 +234,14 @@ class Enrichment:
             for start in range(0, len(candidates), PACKAGE):
                 package = candidates[start : start + PACKAGE]
                 affordable = _affordable(self._model, package, report.cost_usd, max_usd)
-                outcomes = []
-                for outcome in pool.map(self._judge, affordable):
-                    outcomes.append(outcome)
-                    advance(1)
-                # what was paid for is kept, even if the server failed in the middle of the package
-                load([outcome.entry for outcome in outcomes if outcome.entry is not None])
+                outcomes: list[Outcome] = []
+                try:
+                    for outcome in pool.map(self._judge, affordable):
+                        outcomes.append(outcome)
+                        advance(1)
+                finally:
+                    # what was paid for is kept, whatever happened in the middle of the package
+                    load([outcome.entry for outcome in outcomes if outcome.entry is not None])
                 report.add(outcomes)
                 if errors := [outcome.error for outcome in outcomes if outcome.error is not None]:
                     raise errors[0]
@@ -261,15 +277,13 @@ class Enrichment:
         try:
             for _ in range(READABLE_ATTEMPTS):
                 answer = self._server.call(lambda client: _ask(client, self._model, row))
-                if answer.usage is not None:
-                    outcome.input_tokens += answer.usage.prompt_tokens
-                    outcome.output_tokens += answer.usage.completion_tokens
-                choice = answer.choices[0] if answer.choices else None
-                if choice is not None and (choice.message.refusal or choice.finish_reason == "content_filter"):
+                outcome.input_tokens += answer.input_tokens
+                outcome.output_tokens += answer.output_tokens
+                if answer.is_refusal:
                     outcome.entry, outcome.is_refused = _entry(row, self._model, None), True
                     return outcome
                 try:
-                    judgement = Judgement.model_validate_json((choice.message.content if choice else None) or "")
+                    judgement = Judgement.model_validate_json(answer.content)
                 except ValidationError as error:
                     logger.info("an answer cannot be read: %s", error.errors(include_input=False)[0]["msg"])
                     continue
@@ -320,8 +334,13 @@ def _description(row: dict[str, Any]) -> str:
     return f"Title: {row['title']}\n\nLabels: {labels}\n\nFiles:\n{files}\n\nDescription:\n{body}"
 
 
-def _ask(client: "OpenAI", model: str, row: dict[str, Any]) -> "ChatCompletion":
-    return client.chat.completions.create(
+def _ask(client: "OpenAI", model: str, row: dict[str, Any]) -> Answer:
+    """The answer to one request.
+
+    Raises:
+        InvalidAnswerError: it is no chat completion.
+    """
+    completion = client.chat.completions.create(
         model=model,
         messages=[{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": _description(row)}],
         response_format={
@@ -329,6 +348,19 @@ def _ask(client: "OpenAI", model: str, row: dict[str, Any]) -> "ChatCompletion":
             "json_schema": {"name": "judgement", "strict": True, "schema": _strict_schema()},
         },
     )
+    # the library hands on what it cannot read, a proxy's page as a string
+    try:
+        choice, usage = completion.choices[0], completion.usage
+        message = choice.message
+        return Answer(
+            content=str(message.content or ""),
+            is_refusal=bool(message.refusal) or choice.finish_reason == "content_filter",
+            # a server of one's own may not count
+            input_tokens=int(usage.prompt_tokens) if usage else 0,
+            output_tokens=int(usage.completion_tokens) if usage else 0,
+        )
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise InvalidAnswerError(f"not a chat completion: {type(error).__name__}") from None
 
 
 def _strict_schema() -> dict[str, Any]:

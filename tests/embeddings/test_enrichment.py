@@ -85,6 +85,48 @@ def test_faults_that_pass_are_sat_out(
 
 
 @pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(FaultError(200, "<html>Sign in</html>", {"Content-Type": "text/html"}), id="page"),
+        pytest.param(FaultError(200, []), id="list"),
+        pytest.param(FaultError(200, "null"), id="null"),
+        pytest.param(FaultError(200, {"choices": []}), id="no choice"),
+        pytest.param(FaultError(200, {"choices": [{}]}), id="empty choice"),
+        pytest.param(FaultError(200, {"choices": [{"message": None}]}), id="no message"),
+        pytest.param(FaultError(200, {"choices": [{"message": {"content": "{}"}}], "usage": {}}), id="empty usage"),
+        pytest.param(FaultError(200, " " * 100, dribble=0.1), id="never ends"),
+    ],
+)
+def test_an_answer_that_is_no_chat_completion_is_asked_for_again(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble, fault: FaultError
+) -> None:
+    faults = [fault]
+
+    def misbehave(path: str, request: dict[str, Any], number: int) -> None:
+        if faults:
+            raise faults.pop()
+
+    openai_double.misbehave = misbehave
+    put(warehouse, [PullRequest(1)])
+    assert run(remote, warehouse).judged == 1
+    assert len(openai_double.chats) == 2
+
+
+def test_a_server_that_only_sends_pages_loses_no_judgement(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    def misbehave(path: str, request: dict[str, Any], number: int) -> None:
+        if "Odd" in request["messages"][-1]["content"]:
+            raise FaultError(200, "<html>Sign in</html>", {"Content-Type": "text/html"})
+
+    openai_double.misbehave = misbehave
+    put(warehouse, [PullRequest(number, "Odd one" if number == 1 else "Even one") for number in range(1, 5)])
+    with pytest.raises(PlimsollError, match="an answer that cannot be read .not a chat completion"):
+        run(remote, warehouse)
+    assert len(rows(warehouse)) == 3
+
+
+@pytest.mark.parametrize(
     "nonsense",
     [
         pytest.param("Sure! Here is the JSON you asked for", id="prose"),
