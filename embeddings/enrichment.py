@@ -133,11 +133,13 @@ class Outcome:
     Attributes:
         entry: the row to load; None without a readable answer.
         is_refused: whether the model will not judge it.
+        rejection: why the server does not take the request; empty if it does.
         error: why the server cannot be used any further.
     """
 
     entry: dict[str, Any] | None = None
     is_refused: bool = False
+    rejection: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
     error: PlimsollError | None = None
@@ -151,7 +153,7 @@ class EnrichmentReport:
         pull_requests: those whose text has no judgement yet.
         judged: judgements written.
         refused: pull requests that the model will not judge, not asked again until their text changes.
-        failed: pull requests without a readable answer, asked again by the next run.
+        failed: pull requests without a readable answer, or that the server does not take, asked again by the next run.
         cost_usd: None if the model's price is unknown.
         stopped_by_budget: whether the budget ended the run.
     """
@@ -230,6 +232,7 @@ class Enrichment:
         report = EnrichmentReport(self._model, cost_usd=price(self._model, 0, 0))
         candidates = list(islice(self._candidates(repository), limit))
         report.pull_requests = len(candidates)
+        has_answered = False
         with _loader(self._settings) as load, ThreadPoolExecutor(self._settings.max_workers) as pool:
             for start in range(0, len(candidates), PACKAGE):
                 package = candidates[start : start + PACKAGE]
@@ -245,6 +248,14 @@ class Enrichment:
                 report.add(outcomes)
                 if errors := [outcome.error for outcome in outcomes if outcome.error is not None]:
                     raise errors[0]
+                has_answered = has_answered or any(not outcome.rejection for outcome in outcomes)
+                if outcomes and not has_answered:
+                    # it will not take those that are left, either
+                    raise PlimsollError(
+                        f"it refuses every request for the model {self._model}: {outcomes[0].rejection}",
+                        where=self._server.where,
+                        remedy="Set ENRICHMENT_MODEL to a model that answers by a JSON schema",
+                    )
                 if len(affordable) < len(package):
                     report.stopped_by_budget = True
                     break
@@ -291,8 +302,9 @@ class Enrichment:
                 return outcome
             logger.warning("%s#%s: no readable answer", row["repo_name"], row["pr_number"])
         except RefusedInputError as refusal:
-            logger.warning("%s#%s is refused: %s", row["repo_name"], row["pr_number"], refusal)
-            outcome.entry, outcome.is_refused = _entry(row, self._model, None), True
+            # the server's word, not the model's: another setting, or its next version, may take the request
+            logger.warning("%s#%s: the server refuses the request: %s", row["repo_name"], row["pr_number"], refusal)
+            outcome.rejection = str(refusal)
         except PlimsollError as error:
             self._has_given_up.set()
             outcome.error = error

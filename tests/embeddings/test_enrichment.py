@@ -161,6 +161,41 @@ def test_a_refusal_is_remembered_without_a_judgement(
     assert run(remote, warehouse).pull_requests == 0
 
 
+def test_what_the_server_does_not_take_is_asked_again_by_the_next_run(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    def refuse(path: str, request: dict[str, Any], number: int) -> None:
+        if "Odd" in request["messages"][-1]["content"]:
+            raise FaultError(400)
+
+    openai_double.misbehave = refuse
+    put(warehouse, [PullRequest(1, "Odd one"), PullRequest(2, "Even one")])
+    report = run(remote, warehouse)
+    assert (report.judged, report.refused, report.failed) == (1, 0, 1)
+    assert len(rows(warehouse)) == 1
+    openai_double.misbehave = lambda path, request, number: None
+    assert run(remote, warehouse).judged == 1
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_takes_no_request_stops_the_run(
+    remote: Settings,
+    warehouse: extensions.connection,
+    openai_double: OpenAIDouble,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+) -> None:
+    monkeypatch.setattr(enrichment, "PACKAGE", 3)
+    fault = FaultError(status, {"error": {"message": "response_format is not supported"}})
+    openai_double.misbehave = lambda path, request, number: (_ for _ in ()).throw(fault)
+    put(warehouse, [PullRequest(number) for number in range(1, 11)])
+    with pytest.raises(PlimsollError, match="refuses every request for the model gpt-5-mini: response_format is not"):
+        run(remote, warehouse)
+    assert len(openai_double.chats) == 3
+    openai_double.misbehave = lambda path, request, number: None
+    assert run(remote, warehouse).judged == 10
+
+
 def test_what_was_paid_for_is_kept_when_the_server_fails(
     remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
