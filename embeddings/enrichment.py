@@ -7,6 +7,7 @@ dlt; dbt takes it from there.
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -53,9 +54,14 @@ TIMEOUT_SECONDS = 120.0
 BODY_BYTES = 6_000
 FILES = 25
 BYTES_PER_TOKEN = 4
-# of the instructions and the schema, and of a usual answer
+# of the instructions and the schema
 OVERHEAD_TOKENS = 450
+# of a usual answer; most of a reasoning model's is its reasoning, which is billed as output
 ANSWER_TOKENS = 300
+REASONING_ANSWER_TOKENS = 1_000
+REASONING_MODELS = ("gpt-5",)
+# the longest answer that is asked for, reasoning included, and so the most that one can cost
+ANSWER_LIMIT = 4_000
 # US dollars for a million tokens, in and out, by OpenAI's price list
 PRICES = {
     "gpt-5": (1.25, 10.00),
@@ -201,7 +207,8 @@ class Enrichment:
         for row in islice(self._candidates(repository), limit):
             report.pull_requests += 1
             report.input_tokens += _estimated_input(row)
-            report.output_tokens += ANSWER_TOKENS
+            is_reasoning = self._model.startswith(REASONING_MODELS)
+            report.output_tokens += REASONING_ANSWER_TOKENS if is_reasoning else ANSWER_TOKENS
         report.cost_usd = price(self._model, report.input_tokens, report.output_tokens)
         return report
 
@@ -218,7 +225,7 @@ class Enrichment:
         Args:
             repository: only this one.
             limit: at most so many.
-            max_usd: stop before this is exceeded.
+            max_usd: stop before this is exceeded, whatever the answers turn out to cost.
             advance: told how many pull requests were dealt with.
 
         Raises:
@@ -232,14 +239,27 @@ class Enrichment:
         report = EnrichmentReport(self._model, cost_usd=price(self._model, 0, 0))
         candidates = list(islice(self._candidates(repository), limit))
         report.pull_requests = len(candidates)
+        if candidates and max_usd is not None and not _affordable(self._model, candidates[:1], max_usd):
+            cents = math.ceil(100 * _highest_price(self._model, candidates[0]))
+            raise PlimsollError(
+                f"${max_usd:g} does not pay for one pull request, whatever its answer costs",
+                where="--max-usd",
+                remedy=f"Give it ${cents / 100:.2f} or more",
+            )
         has_answered = False
         with _loader(self._settings) as load, ThreadPoolExecutor(self._settings.max_workers) as pool:
-            for start in range(0, len(candidates), PACKAGE):
-                package = candidates[start : start + PACKAGE]
-                affordable = _affordable(self._model, package, report.cost_usd, max_usd)
+            while candidates:
+                package = candidates[:PACKAGE]
+                if max_usd is not None:
+                    package = _affordable(self._model, package, max_usd - (report.cost_usd or 0.0))
+                if not package:
+                    report.stopped_by_budget = True
+                    break
+                # what the budget keeps back for the worst is free again for the next package
+                candidates = candidates[len(package) :]
                 outcomes: list[Outcome] = []
                 try:
-                    for outcome in pool.map(self._judge, affordable):
+                    for outcome in pool.map(self._judge, package):
                         outcomes.append(outcome)
                         advance(1)
                 finally:
@@ -249,16 +269,13 @@ class Enrichment:
                 if errors := [outcome.error for outcome in outcomes if outcome.error is not None]:
                     raise errors[0]
                 has_answered = has_answered or any(not outcome.rejection for outcome in outcomes)
-                if outcomes and not has_answered:
+                if not has_answered:
                     # it will not take those that are left, either
                     raise PlimsollError(
                         f"it refuses every request for the model {self._model}: {outcomes[0].rejection}",
                         where=self._server.where,
                         remedy="Set ENRICHMENT_MODEL to a model that answers by a JSON schema",
                     )
-                if len(affordable) < len(package):
-                    report.stopped_by_budget = True
-                    break
         return report
 
     def _candidates(self, repository: str | None) -> Iterator[dict[str, Any]]:
@@ -319,20 +336,22 @@ def price(model: str, input_tokens: int, output_tokens: int) -> float | None:
     return (input_tokens * price_in + output_tokens * price_out) / 1_000_000
 
 
-def _affordable(
-    model: str, package: Sequence[dict[str, Any]], spent: float | None, max_usd: float | None
-) -> list[dict[str, Any]]:
-    """The first pull requests of a package that the budget still pays for, by their estimates."""
-    if max_usd is None or spent is None:
-        return list(package)
+def _affordable(model: str, package: Sequence[dict[str, Any]], left_usd: float) -> list[dict[str, Any]]:
+    """The first pull requests of a package that the rest of the budget pays for, at their worst."""
     affordable = []
     for row in package:
-        # an answer that must be asked for again costs as often
-        spent += READABLE_ATTEMPTS * (price(model, _estimated_input(row), ANSWER_TOKENS) or 0.0)
-        if spent > max_usd:
+        left_usd -= _highest_price(model, row)
+        if left_usd < 0:
             break
         affordable.append(row)
     return affordable
+
+
+def _highest_price(model: str, row: dict[str, Any]) -> float:
+    """The most that a pull request can cost."""
+    # a token is a byte at least, and an answer that must be asked for again costs as often
+    longest_input = len(_description(row).encode()) + OVERHEAD_TOKENS
+    return READABLE_ATTEMPTS * (price(model, longest_input, ANSWER_LIMIT) or 0.0)
 
 
 def _estimated_input(row: dict[str, Any]) -> int:
@@ -359,17 +378,19 @@ def _ask(client: "OpenAI", model: str, row: dict[str, Any]) -> Answer:
             "type": "json_schema",
             "json_schema": {"name": "judgement", "strict": True, "schema": _strict_schema()},
         },
+        max_completion_tokens=ANSWER_LIMIT,
     )
     # the library hands on what it cannot read, a proxy's page as a string
     try:
         choice, usage = completion.choices[0], completion.usage
         message = choice.message
+        content = str(message.content or "")
         return Answer(
-            content=str(message.content or ""),
+            content=content,
             is_refusal=bool(message.refusal) or choice.finish_reason == "content_filter",
             # a server of one's own may not count
-            input_tokens=int(usage.prompt_tokens) if usage else 0,
-            output_tokens=int(usage.completion_tokens) if usage else 0,
+            input_tokens=int(usage.prompt_tokens) if usage else _estimated_input(row),
+            output_tokens=int(usage.completion_tokens) if usage else len(content.encode()) // BYTES_PER_TOKEN,
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise InvalidAnswerError(f"not a chat completion: {type(error).__name__}") from None

@@ -49,6 +49,7 @@ class OpenAIDouble:
         chats: the user messages of every request for a chat completion, in order.
         misbehave: called with (path, request's JSON, number of the request from 1); may raise `FaultError`.
         judgement: what the chat model says of a description.
+        completion_tokens: the tokens of its answer, if the request does not ask for fewer.
     """
 
     def __init__(self) -> None:
@@ -61,6 +62,7 @@ class OpenAIDouble:
             "feature_confidence": 0.75,
             "risk_notes": ["It may break."],
         }
+        self.completion_tokens = 100
         self._requests = 0
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -114,13 +116,14 @@ class OpenAIDouble:
         message = content if isinstance(content, dict) and "role" in content else {
             "role": "assistant", "content": content if isinstance(content, str) else json.dumps(content),
         }  # fmt: skip
+        tokens = min(self.completion_tokens, request.get("max_completion_tokens", self.completion_tokens))
         return {
             "id": "1",
             "object": "chat.completion",
             "created": 1,
             "model": request["model"],
             "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
-            "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
+            "usage": {"prompt_tokens": 1000, "completion_tokens": tokens, "total_tokens": 1000 + tokens},
         }
 
     def _handler(double) -> type[BaseHTTPRequestHandler]:  # noqa: N805

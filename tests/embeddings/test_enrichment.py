@@ -218,13 +218,25 @@ def test_what_was_paid_for_is_kept_when_the_server_fails(
 def test_the_budget_is_kept(
     remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(enrichment, "PACKAGE", 2)
-    put(warehouse, [PullRequest(number) for number in range(1, 11)])
-    report = run(remote, warehouse, max_usd=0.006)
+    monkeypatch.setattr(enrichment, "PACKAGE", 4)
+    openai_double.completion_tokens = 100_000
+    put(warehouse, [PullRequest(number, body="Why. " * 200) for number in range(1, 11)])
+    report = run(remote, warehouse, max_usd=0.06)
     assert report.stopped_by_budget
-    assert 0 < report.judged < 10
-    assert report.cost_usd is not None and report.cost_usd <= 0.006
-    assert len(openai_double.chats) == report.judged
+    # it is used up to what one more could cost
+    assert report.cost_usd is not None and 0.06 - 0.026 < report.cost_usd <= 0.06
+    assert len(openai_double.chats) == report.judged > 1
+    # and kept where every answer must be paid for more than once
+    openai_double.judgement = lambda text: "Sure!"
+    report = run(remote, warehouse, max_usd=0.06)
+    assert (report.judged, report.failed) == (0, 2)
+    assert report.cost_usd is not None and report.cost_usd <= 0.06
+
+
+def test_a_budget_that_cannot_be_kept_is_named(remote: Settings, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1)])
+    with pytest.raises(PlimsollError, match=r"--max-usd: \$0.01 does not pay for one pull request.* Give it \$0.03"):
+        run(remote, warehouse, max_usd=0.01)
     with pytest.raises(PlimsollError, match="the price of llama is not known"):
         run(remote, warehouse, model="llama", max_usd=1.0)
 
@@ -238,5 +250,7 @@ def test_limit_takes_the_newest_and_estimate_asks_nothing(
     estimate = Enrichment(remote, warehouse, server, MODEL).estimate()
     assert (estimate.pull_requests, openai_double.chats) == (5, [])
     assert estimate.cost_usd == price(MODEL, estimate.input_tokens, estimate.output_tokens)
+    # a model that reasons is paid for it
+    assert estimate.output_tokens > Enrichment(remote, warehouse, server, "gpt-4o").estimate().output_tokens
     assert run(remote, warehouse, limit=2).judged == 2
     assert set(rows(warehouse)) == {pull_requests[4].id, pull_requests[3].id}
