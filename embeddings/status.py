@@ -24,19 +24,24 @@ class RepositoryStatus:
         documents: how many the marts have.
         entities: how many Milvus has.
         refused: how many of the documents the model refuses to embed.
+        new: how many of the documents were never synced.
         changed: how many of them a sync would embed, write or index again.
+        gone: how many were synced that the marts have no more.
     """
 
     repo_name: str
     documents: int
     entities: int
     refused: int
+    new: int
     changed: int
+    gone: int
 
     @property
     def has_drift(self) -> bool:
         """Whether a sync has something to do."""
-        return self.documents != self.entities + self.refused or self.changed > 0
+        # as many new as gone leave the counts of Milvus and the marts equal
+        return self.documents != self.entities + self.refused or self.new + self.changed + self.gone > 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,9 @@ class CollectionStatus:
                     "documents": each.documents,
                     "entities": each.entities,
                     "refused": each.refused,
+                    "new": each.new,
                     "changed": each.changed,
+                    "gone": each.gone,
                     "drift": each.has_drift,
                 }
                 for each in self.repositories
@@ -89,34 +96,44 @@ def status(store: Store, connection: PsycopgConnection) -> list[CollectionStatus
 
 
 def _collection_status(store: Store, connection: PsycopgConnection, collection: Collection) -> CollectionStatus:
-    LexicalIndex(connection, collection).prepare()
+    lexical = LexicalIndex(connection, collection)
+    lexical.prepare()
     connection.commit()
     documents = rows.count_by_repository(connection, collection)
     name = store.alias_target(collection.alias)
     known = Ledger(connection, name).count_by_repository() if name else {}
-    changed = _changed_by_repository(connection, collection, name, list(documents)) if name else {}
+    repo_names = sorted({*documents, *known, *lexical.repositories()})
+    new, changed, gone = Counter(documents), Counter[str](), Counter[str]()
+    if name:
+        new, changed, gone = _differences(connection, collection, name, repo_names)
     repositories = [
         RepositoryStatus(
             repo_name,
             documents=documents.get(repo_name, 0),
             entities=store.count(name, f"repo_name == {literal(repo_name)}") if name else 0,
             refused=known.get(repo_name, (0, 0))[1],
-            changed=changed.get(repo_name, 0),
+            new=new[repo_name],
+            changed=changed[repo_name],
+            gone=gone[repo_name],
         )
-        for repo_name in sorted({*documents, *known})
+        for repo_name in repo_names
     ]
     model, finished_at = ledgers.last_sync(connection, collection.alias)
     return CollectionStatus(collection.alias, name, model, finished_at, repositories)
 
 
-def _changed_by_repository(
+def _differences(
     connection: PsycopgConnection, collection: Collection, name: str, repositories: list[str]
-) -> Counter[str]:
-    """Repository → documents that were synced otherwise than they are now; the new ones are counted apart."""
-    found = Counter(
-        change.document.repo_name
-        for change in Changes(connection, collection, name).read(repositories)
-        if change.entry is not None and (change.is_new_text or change.is_new_record or change.is_new_to_the_index)
-    )
+) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Repository → documents that are new, that were synced otherwise than they are now, and that are gone."""
+    new, changed = Counter[str](), Counter[str]()
+    changes = Changes(connection, collection, name)
+    for change in changes.read(repositories):
+        if change.entry is None:
+            new[change.document.repo_name] += 1
+        elif change.is_new_text or change.is_new_record or change.is_new_to_the_index:
+            changed[change.document.repo_name] += 1
+    # a repository's name has no such sign in it
+    gone = Counter(id.partition("#")[0] for id in changes.gone(repositories))
     connection.commit()
-    return found
+    return new, changed, gone

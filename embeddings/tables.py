@@ -39,9 +39,9 @@ def print_status(console: Console, statuses: Sequence[CollectionStatus]) -> None
     for status in statuses:
         last_sync = f"last sync {status.last_sync:%Y-%m-%d %H:%M} UTC" if status.last_sync else "never synced"
         console.print(f"{status.collection}: {status.model or 'empty'}, {last_sync}", highlight=False)
-        table = _table(["repository"], ["documents", "entities", "refused", "changed", "drift"])
+        table = _table(["repository"], ["documents", "entities", "refused", "new", "changed", "gone", "drift"])
         for each in status.repositories:
-            numbers = (each.documents, each.entities, each.refused, each.changed)
+            numbers = (each.documents, each.entities, each.refused, each.new, each.changed, each.gone)
             table.add_row(each.repo_name, *_grouped(numbers), "yes" if each.has_drift else "no")
         console.print(table)
 

@@ -325,6 +325,23 @@ def test_status_tells_drift(sidecar: Sidecar, warehouse: extensions.connection) 
     assert found["pr_index"].has_drift
 
 
+@pytest.mark.parametrize("alias", COLLECTIONS)
+def test_status_tells_drift_where_as_many_came_as_went(
+    sidecar: Sidecar, warehouse: extensions.connection, alias: str
+) -> None:
+    put(warehouse, made_up(4))
+    for each in COLLECTIONS:
+        sidecar.sync(each)
+    remove(warehouse, made_up(1))
+    put(warehouse, [PullRequest(5)])
+    found = {each.collection: each.repositories[0] for each in status(sidecar.store, warehouse)}[alias]
+    assert (found.documents, found.entities, found.new, found.changed, found.gone) == (4, 4, 1, 0, 1)
+    assert found.has_drift
+    sidecar.sync(alias)
+    found = {each.collection: each.repositories[0] for each in status(sidecar.store, warehouse)}[alias]
+    assert (found.new, found.gone, found.has_drift) == (0, 0, False)
+
+
 def test_a_second_sync_at_the_same_time_is_refused(settings: Settings) -> None:
     def attempt(connection: extensions.connection) -> str:
         with only_one(connection, "embeddings sync"):
