@@ -180,12 +180,13 @@ def enrich(repository: str | None, limit: int | None, max_usd: float | None, est
 def status(as_json: bool) -> int:
     """Compare the marts with Milvus; exit code 1 if a sync has something to do."""
     from embeddings import tables
+    from embeddings.encoders import configured
     from embeddings.status import status as find_status
     from embeddings.store import Store
 
     settings = load_settings()
     with closing(postgres.connect(settings)) as connection, Store.open(settings) as store:
-        found = find_status(store, connection)
+        found = find_status(store, connection, configured(settings))
     drift = any(each.has_drift for each in found)
     if as_json:
         click.echo(json.dumps({"drift": drift, "collections": [each.to_json() for each in found]}, indent=2))

@@ -51,8 +51,10 @@ class Collection:
         slug = re.sub(r"[^a-z0-9]+", "_", model.lower()).strip("_")
         return f"{self.alias}_{slug}_{dimension}_v{SCHEMA_VERSION}"
 
-    def is_of(self, name: str, model: str, dimension: int) -> bool:
-        """Whether a collection's vectors are of this model and dimension."""
+    def is_of(self, name: str, model: str, dimension: int | None) -> bool:
+        """Whether a collection's vectors are of this model and dimension; None for any."""
+        if dimension is None:
+            return any(self.is_of(name, model, int(number)) for number in re.findall(r"_(\d+)(?=_)", name))
         base = self.name(model, dimension)
         return name == base or name.startswith(f"{base}_")
 

@@ -99,7 +99,7 @@ class OpenAIServer:
         client = OpenAI(
             api_key=key, base_url=settings.openai_base_url, timeout=timeout, max_retries=0, http_client=http_client
         )
-        return cls(client, settings.openai_base_url or "OpenAI", first_wait=first_wait)
+        return cls(client, server_name(settings), first_wait=first_wait)
 
     def call(self, request: "Callable[[OpenAI], Answer]", attempts: int | None = None) -> Answer:
         """Make a request, again if what stands in the way passes.
@@ -164,6 +164,11 @@ class OpenAIServer:
 
     def _failure(self, what: str) -> PlimsollError:
         return PlimsollError(what, where=self.where, remedy=REMEDY)
+
+
+def server_name(settings: Settings) -> str:
+    """The server that the settings name, for messages."""
+    return settings.openai_base_url or "OpenAI"
 
 
 class _TimedStream(httpx.SyncByteStream):

@@ -52,18 +52,20 @@ class CollectionStatus:
         name: the collection behind the alias; None before the first sync.
         model: the model of the last sync.
         last_sync: when the last finished sync ended.
+        next_model: the model that a sync would embed everything anew with; None if it is the collection's.
     """
 
     collection: str
     name: str | None
     model: str | None
     last_sync: datetime | None
+    next_model: str | None = None
     repositories: list[RepositoryStatus] = field(default_factory=list)
 
     @property
     def has_drift(self) -> bool:
         """Whether a sync has something to do."""
-        return any(repository.has_drift for repository in self.repositories)
+        return self.next_model is not None or any(repository.has_drift for repository in self.repositories)
 
     def to_json(self) -> dict[str, Any]:
         """The status as plain values for JSON."""
@@ -72,6 +74,7 @@ class CollectionStatus:
             "name": self.name,
             "model": self.model,
             "last_sync": self.last_sync.astimezone(UTC).isoformat() if self.last_sync else None,
+            "next_model": self.next_model,
             "drift": self.has_drift,
             "repositories": [
                 {
@@ -89,13 +92,23 @@ class CollectionStatus:
         }
 
 
-def status(store: Store, connection: PsycopgConnection) -> list[CollectionStatus]:
-    """The status of every collection."""
+def status(
+    store: Store, connection: PsycopgConnection, configured: tuple[str, int | None] | None = None
+) -> list[CollectionStatus]:
+    """The status of every collection.
+
+    Args:
+        store: Milvus.
+        connection: the warehouse.
+        configured: (model, dimension) that the next sync embeds with; None for those of the last.
+    """
     ledgers.prepare(connection)
-    return [_collection_status(store, connection, collection) for collection in COLLECTIONS.values()]
+    return [_collection_status(store, connection, collection, configured) for collection in COLLECTIONS.values()]
 
 
-def _collection_status(store: Store, connection: PsycopgConnection, collection: Collection) -> CollectionStatus:
+def _collection_status(
+    store: Store, connection: PsycopgConnection, collection: Collection, configured: tuple[str, int | None] | None
+) -> CollectionStatus:
     lexical = LexicalIndex(connection, collection)
     lexical.prepare()
     connection.commit()
@@ -119,7 +132,9 @@ def _collection_status(store: Store, connection: PsycopgConnection, collection: 
         for repo_name in repo_names
     ]
     model, finished_at = ledgers.last_sync(connection, collection.alias)
-    return CollectionStatus(collection.alias, name, model, finished_at, repositories)
+    is_other = name is not None and configured is not None and not collection.is_of(name, *configured)
+    next_model = configured[0] if is_other and configured else None
+    return CollectionStatus(collection.alias, name, model, finished_at, next_model, repositories)
 
 
 def _differences(

@@ -39,6 +39,8 @@ def print_status(console: Console, statuses: Sequence[CollectionStatus]) -> None
     for status in statuses:
         last_sync = f"last sync {status.last_sync:%Y-%m-%d %H:%M} UTC" if status.last_sync else "never synced"
         console.print(f"{status.collection}: {status.model or 'empty'}, {last_sync}", highlight=False)
+        if status.next_model:
+            console.print(f"The next sync embeds everything anew with {status.next_model}", highlight=False)
         table = _table(["repository"], ["documents", "entities", "refused", "new", "changed", "gone", "drift"])
         for each in status.repositories:
             numbers = (each.documents, each.entities, each.refused, each.new, each.changed, each.gone)

@@ -6,13 +6,17 @@ that speaks its API, is used as soon as a key or a base URL is set.
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embeddings.encoders.base import Encoder, Usage, Vector
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
 
-__all__ = ["Encoder", "Usage", "Vector", "available", "choose", "describe"]
+if TYPE_CHECKING:
+    from embeddings.encoders.minilm import MiniLMEncoder
+    from embeddings.encoders.static import StaticEncoder
+
+__all__ = ["Encoder", "Usage", "Vector", "available", "choose", "configured", "describe"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,24 +30,52 @@ def choose(settings: Settings) -> Encoder:
     Raises:
         PlimsollError: the model is unknown, not installed, or its server does not answer.
     """
+    local = _local(settings)
+    if local is not None:
+        return local()
+    from embeddings.encoders.openai import OpenAIEncoder
+
+    return OpenAIEncoder.from_settings(settings)
+
+
+def configured(settings: Settings) -> tuple[str, int | None]:
+    """(model, dimension) that the settings ask for; nothing is loaded, and no server is asked.
+
+    Returns:
+        None for the dimension if it is not known, or if the model has but one.
+
+    Raises:
+        PlimsollError: the model is unknown.
+    """
+    local = _local(settings)
+    if local is not None:
+        return local.model, None
+    from embeddings.encoders.openai import configured_model
+
+    return configured_model(settings)
+
+
+def _local(settings: Settings) -> "type[StaticEncoder | MiniLMEncoder] | None":
+    """The local model that the settings ask for; None if they ask for a server's.
+
+    Raises:
+        PlimsollError: there is no such model.
+    """
+    from embeddings.encoders.minilm import MiniLMEncoder
+    from embeddings.encoders.static import StaticEncoder
+
     model = (settings.embedding_model or "").lower()
     if model in MINILM_MODELS:
-        from embeddings.encoders.minilm import MiniLMEncoder
-
-        return MiniLMEncoder()
+        return MiniLMEncoder
     if model in STATIC_MODELS or not (model or _is_remote(settings)):
-        from embeddings.encoders.static import StaticEncoder
-
-        return StaticEncoder()
+        return StaticEncoder
     if not _is_remote(settings):
         raise PlimsollError(
             f"the embedding model {settings.embedding_model} is not one of the local models",
             where="EMBEDDING_MODEL",
             remedy="Use wordllama or minilm, or set OPENAI_API_KEY or OPENAI_BASE_URL for a model of a server",
         )
-    from embeddings.encoders.openai import OpenAIEncoder
-
-    return OpenAIEncoder.from_settings(settings)
+    return None
 
 
 def available(settings: Settings) -> list[Encoder]:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from embeddings.encoders.base import Usage, Vector, unit
-from embeddings.openai_server import REMEDY, InvalidAnswerError, OpenAIServer, RefusedInputError, ServerFailedError
+from embeddings.openai_server import (
+    REMEDY,
+    InvalidAnswerError,
+    OpenAIServer,
+    RefusedInputError,
+    ServerFailedError,
+    server_name,
+)
 from embeddings.prose import cut_bytes
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
@@ -73,7 +80,7 @@ class OpenAIEncoder:
         model = settings.embedding_model or DEFAULT_MODEL
         server = OpenAIServer.from_settings(settings, timeout=TIMEOUT_SECONDS)
         wanted = settings.embedding_dimensions
-        known = _KnownDimensions(settings.home / "embedding-dimensions.json", f"{server.where} {model}")
+        known = _known_dimensions(settings, model)
         dimension = wanted or known.get() or known.put(_probe(server, model))
         return cls(server, model, dimension, asks_for_dimension=wanted is not None, workers=settings.max_workers)
 
@@ -182,9 +189,14 @@ def describe_server(settings: Settings) -> dict[str, Any]:
         raise PlimsollError(f"HTTP {error.status_code}", where=server.where, remedy=REMEDY) from None
     except openai.APIConnectionError:
         raise PlimsollError("it does not answer", where=server.where, remedy=REMEDY) from None
-    known = _KnownDimensions(settings.home / "embedding-dimensions.json", f"{server.where} {model}")
-    dimension = settings.embedding_dimensions or known.get()
+    _, dimension = configured_model(settings)
     return {"model": model, "kind": "server", "dimension": dimension, "reachable": True}
+
+
+def configured_model(settings: Settings) -> tuple[str, int | None]:
+    """(model, dimension) that the settings ask for; None for a dimension that the server was not asked for yet."""
+    model = settings.embedding_model or DEFAULT_MODEL
+    return model, settings.embedding_dimensions or _known_dimensions(settings, model).get()
 
 
 class _KnownDimensions:
@@ -210,6 +222,11 @@ class _KnownDimensions:
         except (FileNotFoundError, ValueError):
             return {}
         return known
+
+
+def _known_dimensions(settings: Settings, model: str) -> _KnownDimensions:
+    path = settings.home / "embedding-dimensions.json"
+    return _KnownDimensions(path, f"{server_name(settings)} {model}")
 
 
 def _probe(server: OpenAIServer, model: str) -> int:

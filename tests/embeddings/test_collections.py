@@ -47,3 +47,5 @@ def test_models_never_share_a_collection() -> None:
     assert name == "pr_index_text_embedding_3_small_1536_v1"
     assert PR_INDEX.is_of(f"{name}_1732240000", "text-embedding-3-small", 1536)
     assert not PR_INDEX.is_of(f"{name}0", "text-embedding-3-small", 1536)
+    assert PR_INDEX.is_of(f"{name}_1732240000", "text-embedding-3-small", None)
+    assert not PR_INDEX.is_of(name, "text-embedding", None)

@@ -8,6 +8,7 @@ from psycopg2 import extensions
 
 from embeddings.__main__ import main
 from tests.embeddings.marts import PullRequest, put
+from tests.embeddings.openai_double import OpenAIDouble
 from warehouse import cli
 from warehouse.settings import Settings
 
@@ -54,6 +55,29 @@ def test_sync_search_and_status(run: Any, warehouse: extensions.connection) -> N
     assert (first["pr_number"], first["merged_at"]) == (1, "2024-01-03T00:00:00+00:00")
     code, out, err = run("search", "--similar-to", "acme/ship#1", "--json")
     assert {each["pr_number"] for each in json.loads(out)["results"]} == {2, 3}
+
+
+def test_status_tells_a_change_of_model(
+    run: Any, monkeypatch: pytest.MonkeyPatch, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    put(warehouse, [PullRequest(1)])
+    assert run("sync")[0] == run("status")[0] == 0
+    for variable, value, model in (
+        ("EMBEDDING_MODEL", "minilm", "all-MiniLM-L6-v2-int8"),
+        ("EMBEDDING_MODEL", "", "text-embedding-3-small"),
+    ):
+        monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("OPENAI_BASE_URL", openai_double.url)
+        code, out, _ = run("status", "--json")
+        document = json.loads(out)
+        assert code == 1 and document["drift"]
+        assert [each["next_model"] for each in document["collections"]] == [model, model]
+        assert f"The next sync embeds everything anew with {model}" in run("status")[1]
+    assert openai_double.embedding_requests == []
+    assert run("sync")[0] == run("status")[0] == 0
+    # the same model at another length has vectors of its own
+    monkeypatch.setenv("EMBEDDING_DIMENSIONS", "8")
+    assert run("status")[0] == 1
 
 
 @pytest.mark.parametrize(
