@@ -217,7 +217,7 @@ def show_estimate(estimates: Any, as_json: bool) -> int:
     else:
         table = Table(box=None, header_style="bold")
         table.add_column("repository")
-        for heading in ("pull requests", "to load", "requests", "points", "minutes"):
+        for heading in ("pull requests", "to load", "requests", "by REST", "points", "minutes"):
             table.add_column(heading, justify="right")
         for e in estimates:
             table.add_row(
@@ -225,9 +225,14 @@ def show_estimate(estimates: Any, as_json: bool) -> int:
                 f"{e.pull_requests:,}",
                 f"{e.to_load:,}",
                 f"{e.requests:,}",
+                f"{e.rest_requests:,}",
                 f"{e.points:,}",
                 f"{e.minutes:.1f}",
             )
+        if len(estimates) > 1:
+            numbers = ("pull_requests", "to_load", "requests", "rest_requests", "points")
+            totals = [f"{sum(getattr(e, number) for e in estimates):,}" for number in numbers]
+            table.add_row("all of them", *totals, f"{sum(e.minutes for e in estimates):.1f}")
         _console().print(table)
     for e in estimates:
         if e.error:

@@ -121,7 +121,7 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
                 ledger.close(report)
                 outcome.reports.append(report)
             loader = Loader(pipeline, store, ledger, connection, outcome)
-            memory = loader.restore()
+            memory = restore(pipeline, store)
             extraction = Extraction(client, candidates, store, memory, options, stop, progress)
             for package in extraction.packages():
                 loader.load(package)
@@ -161,6 +161,15 @@ def candidates_of(
     return list({candidate.name.lower(): candidate for candidate in candidates}.values()), unreadable, probe
 
 
+def restore(pipeline: dlt.Pipeline, store: RawStore) -> dict[str, dict[str, Any]]:
+    """What earlier runs remembered per repository; dlt keeps it in the dataset."""
+    if not store.exists("_dlt_pipeline_state"):
+        return {}
+    pipeline.sync_destination()
+    sources = pipeline.state.get("sources", {})
+    return dict(sources.get("github", {}).get("repositories", {}))
+
+
 class Loader:
     """Loads packages and keeps the ledger.
 
@@ -181,14 +190,6 @@ class Loader:
         self._connection = connection
         self._outcome = outcome
         self._is_prepared = False
-
-    def restore(self) -> dict[str, dict[str, Any]]:
-        """What earlier runs remembered per repository; dlt keeps it in the dataset."""
-        if not self._store.exists("_dlt_pipeline_state"):
-            return {}
-        self._pipeline.sync_destination()
-        sources = self._pipeline.state.get("sources", {})
-        return dict(sources.get("github", {}).get("repositories", {}))
 
     def load(self, package: Package) -> None:
         """Load one package and write down the repositories that it completes.

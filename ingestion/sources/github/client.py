@@ -123,6 +123,11 @@ class GitHubClient:
         # redirects stay on: a renamed repository's REST address answers with one
         self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=True, limits=httpx.Limits(max_connections=100))
 
+    @property
+    def token_count(self) -> int:
+        """How many tokens share the requests, each with budgets of its own."""
+        return self._tokens.count
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

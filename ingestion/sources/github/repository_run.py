@@ -65,6 +65,20 @@ class RunContext:
     progress: Progress | None
 
 
+def is_unmoved(candidate: Candidate, known: Known, memory: Mapping[str, Mapping[str, Any]], options: Options) -> bool:
+    """Whether the probe of its owner already says that there is nothing to do in a repository."""
+    if candidate.id is None or options.full_refresh or options.reconcile or options.is_ranged:
+        return False
+    return (
+        memory.get(str(candidate.id), {}).get("watermark") == candidate.newest
+        and (stored := known.repository(candidate.name)) is not None
+        and stored["id"] == candidate.id
+        and stored["unreadable_at"] is None
+        and len(known.pull_requests(candidate.id)) == candidate.total
+        and not known.to_retry(candidate.id)
+    )
+
+
 class RepositoryRun:
     """List, diff and hydration of one repository.
 
@@ -97,7 +111,7 @@ class RepositoryRun:
             PlimsollError: something failed; what is complete by then is on its way to be loaded.
         """
         options = self._options
-        if self._is_unmoved():
+        if is_unmoved(self._candidate, self._context.known, self._context.memory, options):
             self._report.repository_id, self._report.status = self._candidate.id, "done"
             return End(self._report)
         stored = self._context.known.repository(self._candidate.name)
@@ -154,21 +168,6 @@ class RepositoryRun:
             "with_patches": bool(self._patches),
         }
         return End(self._report, memory if memory != remembered else None, rows)
-
-    def _is_unmoved(self) -> bool:
-        """Whether the probe of its owner already says that there is nothing to do."""
-        candidate, options = self._candidate, self._options
-        if candidate.id is None or options.full_refresh or options.reconcile or options.is_ranged:
-            return False
-        known = self._context.known
-        return (
-            self._context.memory.get(str(candidate.id), {}).get("watermark") == candidate.newest
-            and (stored := known.repository(candidate.name)) is not None
-            and stored["id"] == candidate.id
-            and stored["unreadable_at"] is None
-            and len(known.pull_requests(candidate.id)) == candidate.total
-            and not known.to_retry(candidate.id)
-        )
 
     def _repository_rows(self, page: ListPage, stored: Row | None) -> Rows:
         rows = self._context.accounts.moved(page.accounts)

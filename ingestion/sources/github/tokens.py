@@ -117,6 +117,12 @@ class TokenPool:
         """Every secret in use, for redaction."""
         return [token.secret for token in self._tokens]
 
+    @property
+    def count(self) -> int:
+        """How many tokens share the work, an App's included."""
+        is_to_come = self._app is not None and self._app_token is None
+        return len(self._tokens) + is_to_come
+
     def take(self, points: int) -> tuple[Token, float]:
         """Choose the token that can spend `points` first, and charge it; no points are one request by REST.
 
