@@ -327,6 +327,17 @@ def test_what_a_killed_load_left_half_done_is_done_again(
     assert one(loaded, "pull_requests", "deleted_at is not null", doomed) == (True,)
 
 
+def test_half_loaded_pull_request_far_down_the_list_is_read_again(
+    loaded: Settings, api: GitHubDouble, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE", 5)
+    oldest = min(repository.pull_requests.values(), key=lambda row: row.updated_at)
+    text = "update raw_github.pull_requests set _dlt_load_id = '0', title = 'half' where id = "
+    execute(loaded, f"{text}{oldest.database_id}")
+    assert run(loaded, QUAYSIDE).pull_requests == 1
+    assert one(loaded, "pull_requests", "title", oldest) == (oldest.title,)
+
+
 def test_unreadable_repository_of_an_organisation_is_kept(
     loaded: Settings, api: GitHubDouble, repository: Repository
 ) -> None:

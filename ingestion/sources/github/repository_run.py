@@ -234,11 +234,12 @@ class RepositoryRun:
             return listed
         if options.is_ranged:
             return None
-        present = self._present()
-        if not self._context.known.is_blind and len(present | listed) != page.total:
+        # of those that were left half loaded it may be either that there are more of them or fewer
+        counts = {len(self._known.keys() | listed), len(self._present() | listed)}
+        if not self._context.known.is_blind and counts != {page.total}:
             # something is gone, or was never loaded: the counts say so, the whole list says what
-            logger.info("%s: %d pull requests in the tables, %d on GitHub; reading the whole list",
-                        self._report.repository, len(present | listed), page.total)  # fmt: skip
+            logger.info("%s: %s pull requests in the tables, %d on GitHub; reading the whole list",
+                        self._report.repository, " or ".join(map(str, sorted(counts))), page.total)  # fmt: skip
             bottom = None
             while not page.is_last and len(listed) < page.total:
                 before = len(listed)
