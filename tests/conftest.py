@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.databases import database
-from warehouse.postgres import start, stop
+from warehouse.postgres import SERVER_SETTINGS, start, stop
 from warehouse.settings import Settings, load_settings
 
 FOREIGN_PREFIXES = ("GITHUB_", "GH_", "PG", "MILVUS_", "OPENAI_", "DBT_", "DESTINATION__")
@@ -46,6 +46,8 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.setenv(name, value)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("user")))
         patch.setitem(Settings.model_config, "env_file", None)
+        # databases are made and dropped by the hundred; what a crash of the machine leaves of them matters to nobody
+        patch.setitem(SERVER_SETTINGS, "fsync", "off")
         yield
 
 
