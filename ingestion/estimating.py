@@ -13,7 +13,7 @@ from ingestion.sources.github.access import connect_to_github
 from ingestion.sources.github.batch_size import BatchSize
 from ingestion.sources.github.client import GitHubClient, NotFoundError, Spent
 from ingestion.sources.github.connections import PAGE
-from ingestion.sources.github.hydration import BATCHES
+from ingestion.sources.github.hydration import BATCHES, ROUNDS_BATCH
 from ingestion.sources.github.listing import OVERLAP, ListPage, PullRequestList, changed, moment
 from ingestion.sources.github.owners import Candidate
 from ingestion.sources.github.pull_requests import Entry
@@ -134,7 +134,8 @@ class _Estimator:
         except PlimsollError as error:
             return Estimate(candidate.name, error=str(error))
         to_load = listing.to_load
-        batches = math.ceil(to_load / BatchSize(min(options.batch_size, 100), remembered.get("batch_size")).current)
+        width = BatchSize(min(options.batch_size, 100), remembered.get("batch_size")).current
+        batches = math.ceil(to_load / (width if whole else min(width, ROUNDS_BATCH)))
         requests = listing.requests + batches
         if not whole:
             requests += math.ceil(batches / BATCHES)

@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 BATCH = 50
 """Pull requests a request, at most."""
 
+ROUNDS_BATCH = 34
+"""The same where everything is read, in rounds: cheaper in points than 44, and work for all while the list comes in."""
+
 BATCHES = 3
 """Batches that share one request for details and one for further pages."""
 
@@ -154,9 +157,11 @@ class Hydrator:
 
     def _width(self, whole: bool) -> int:
         """How many pull requests to ask for at once."""
-        width = self._size.current
-        # ten connections each: GitHub rounds 450 up to 5 points, and 440 down to 4
-        return width if whole or width < 14 else width - (width - 4) % 10
+        if whole:
+            return self._size.current
+        width = min(self._size.current, ROUNDS_BATCH)
+        # ten connections each: GitHub rounds 250 up to 3 points, and 240 down to 2
+        return width if width < 14 else width - (width - 4) % 10
 
     def _read(self, entries: Sequence[Entry], whole: bool, result: Hydrated) -> list[dict[str, Any]]:
         nodes: list[dict[str, Any]] = []
