@@ -35,6 +35,7 @@ class ProgressDisplay:
         self._said = self._started
         self._expected: dict[str, int] = {}
         self._done: dict[str, int] = {}
+        self._listed: dict[str, int] = {}
         self._tasks: dict[str, TaskID] = {}
         self._bars: Bars | None = None
         if sys.stderr.isatty():
@@ -62,6 +63,15 @@ class ProgressDisplay:
         if self._bars is not None:
             self._bars.stop()
 
+    def list_so_far(self, repository: str, pull_requests: int) -> None:
+        """So many of a repository are listed; a long list with nothing to read in it is no silence, either."""
+        with self._lock:
+            self._listed[repository] = pull_requests
+            if self._bars is None:
+                self._say_if_due()
+            elif repository not in self._tasks:
+                self._tasks[repository] = self._bars.add_task(repository, total=None)
+
     def expect(self, repository: str, pull_requests: int) -> None:
         """So many pull requests are to be hydrated in a repository."""
         with self._lock:
@@ -79,13 +89,17 @@ class ProgressDisplay:
                 if repository in self._tasks:
                     self._bars.advance(self._tasks[repository], pull_requests)
                 return
-            now = time.monotonic()
-            if now - self._said >= SECONDS_BETWEEN_LINES:
-                self._said = now
-                self._say(now)
+            self._say_if_due()
 
-    def _say(self, now: float) -> None:
+    def _say_if_due(self) -> None:
+        now = time.monotonic()
+        if now - self._said < SECONDS_BETWEEN_LINES:
+            return
+        self._said = now
         done, expected = sum(self._done.values()), sum(self._expected.values())
+        if not expected:
+            logger.info("%d pull requests listed, none to read yet", sum(self._listed.values()))
+            return
         rate = done / (now - self._started)
         left = max(0, expected - done) / rate if rate else 0.0
         logger.info("%d of %d pull requests, %.0f a second, %.0f s left", done, expected, rate, left)

@@ -1,5 +1,6 @@
 """Whatever changes on GitHub, the tables follow, and never lose what they should keep."""
 
+import logging
 import math
 import re
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ingestion import progress
 from ingestion.loading import Selection, load
 from ingestion.sources.github import extraction, listing, repository_run
 from ingestion.sources.github.accounts import AccountBook
@@ -79,6 +81,15 @@ def test_list_ends_where_nothing_has_changed_but_not_above_a_late_update(
     api.mutate.comment(other, other.author, "new")
     assert run(loaded, QUAYSIDE).pull_requests == 2
     assert one(loaded, "pull_requests", "comments_total", late) == (len(late.comments),)
+
+
+def test_long_list_with_nothing_to_read_is_no_silence(
+    loaded: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    with caplog.at_level(logging.INFO), progress.ProgressDisplay() as display:
+        load(loaded, Selection((QUAYSIDE,)), Options(reconcile=True), display)
+    assert re.search(r"[1-9]\d* pull requests listed, none to read yet", caplog.text)
 
 
 def test_edits_to_old_and_closed_pull_requests_are_seen(

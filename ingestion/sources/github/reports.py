@@ -92,6 +92,9 @@ class Report:
 class Progress(Protocol):
     """Told what happens, for displays."""
 
+    def list_so_far(self, repository: str, pull_requests: int) -> None:
+        """So many of a repository are listed."""
+
     def expect(self, repository: str, pull_requests: int) -> None:
         """So many pull requests are to be hydrated in a repository."""
 

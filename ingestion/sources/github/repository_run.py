@@ -211,6 +211,8 @@ class RepositoryRun:
             ]
             listed.update(entry.id for entry in entries)
             self._listing.listed = len(listed)
+            if self._context.progress is not None:
+                self._context.progress.list_so_far(self._report.repository, len(listed))
             self._want(wanted)
             if bottom is None or not entries:
                 return False
