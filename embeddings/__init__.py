@@ -1,16 +1,18 @@
 """Pull requests and file changes, searchable by meaning.
 
-from embeddings import Filters, search
+After a sync:
 
-for result in search("who wrote the retry logic?", kind="pr", filters=Filters(feature=True), limit=5):
-print(result.score, result.url, result.passage)
+    from embeddings import Filters, search
+
+    for result in search("who wrote the retry logic?", kind="pr", filters=Filters(feature=True), limit=5):
+        print(result.score, result.url, result.passage)
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from embeddings.filters import Filters
-    from embeddings.search import Searcher, SearchResult, search
+    from embeddings.searching import Searcher, SearchResult, search
 
 __all__ = ["Filters", "SearchResult", "Searcher", "search"]
 
@@ -22,7 +24,7 @@ def __getattr__(name: str) -> Any:
 
         return Filters
     if name in ("SearchResult", "Searcher", "search"):
-        from embeddings import search as module
+        from embeddings import searching
 
-        return getattr(module, name)
+        return getattr(searching, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

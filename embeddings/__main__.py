@@ -110,7 +110,7 @@ def search(
     """Find pull requests, or file changes, by what they are about."""
     from embeddings import tables
     from embeddings.filters import Filters
-    from embeddings.search import Searcher
+    from embeddings.searching import Searcher
 
     if (query is None) == (similar_to is None):
         raise click.UsageError("Give either a query or --similar-to.")

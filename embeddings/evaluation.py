@@ -21,7 +21,7 @@ from embeddings.encoders import Encoder
 from embeddings.encoders.base import encode_views
 from embeddings.fusion import Ranking, fuse
 from embeddings.lexical import Condition, LexicalIndex
-from embeddings.search import DEPTH
+from embeddings.searching import DEPTH
 from embeddings.words import terms
 from warehouse.errors import PlimsollError
 

@@ -68,7 +68,8 @@ class Filters:
     def expression(self) -> str:
         """As an expression of Milvus.
 
-        Milvus knows no comparison without case: for filters whose names were looked up, see `search.with_stored_names`.
+        Milvus knows no comparison without case: for filters whose names were looked up, see
+        `searching.with_stored_names`.
         """
         clauses = []
         for name, value in (("repo_name", self.repo_name), ("author", self.author), ("language", self.language)):

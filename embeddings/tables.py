@@ -10,7 +10,7 @@ from rich.text import Text
 from embeddings.enrichment import EnrichmentReport
 from embeddings.evaluation import Evaluation
 from embeddings.ledger import SyncReport
-from embeddings.search import SearchAnswer
+from embeddings.searching import SearchAnswer
 from embeddings.status import CollectionStatus
 from embeddings.sync import Estimate
 

@@ -30,7 +30,7 @@ from rich.table import Table
 from embeddings.collections import FILE_CHANGES
 from embeddings.filters import Filters
 from embeddings.lexical import Condition, LexicalIndex
-from embeddings.search import Searcher
+from embeddings.searching import Searcher
 from embeddings.words import terms
 from tests.embeddings import marts, milvus_server
 from tests.embeddings.marts import File, PullRequest

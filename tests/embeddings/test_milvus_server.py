@@ -10,7 +10,7 @@ from psycopg2 import extensions
 from embeddings.collections import COLLECTIONS, PR_INDEX
 from embeddings.encoders.static import StaticEncoder
 from embeddings.filters import Filters
-from embeddings.search import Searcher
+from embeddings.searching import Searcher
 from embeddings.status import status
 from embeddings.store import ping
 from tests.embeddings import milvus_server

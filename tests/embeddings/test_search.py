@@ -14,7 +14,7 @@ from psycopg2 import extensions
 from embeddings.collections import COLLECTIONS
 from embeddings.encoders.static import StaticEncoder
 from embeddings.filters import Filters
-from embeddings.search import Searcher
+from embeddings.searching import Searcher
 from tests.databases import database
 from tests.embeddings.conftest import HashEncoder
 from tests.embeddings.marts import File, PullRequest, put, remove
