@@ -43,7 +43,7 @@ class Fault:
         times: fires at most so often.
         seconds: how slow, or until when limited.
         status: the HTTP status of a secondary limit.
-        retry_after: the seconds a secondary limit names.
+        retry_after: the seconds, or the date, that a secondary limit names.
         fired: how often it fired so far.
     """
 
@@ -58,7 +58,7 @@ class Fault:
     times: int | None = None
     seconds: float = 1.0
     status: int = 403
-    retry_after: int | None = 1
+    retry_after: int | str | None = 1
     fired: int = 0
     _seen: int = 0
     _random: random.Random = field(init=False, repr=False)

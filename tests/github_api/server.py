@@ -229,7 +229,7 @@ class GitHubDouble:
         message = "API rate limit already exceeded for this token."
         return Answer(200, {"errors": [{"type": "RATE_LIMITED", "message": message}]}, headers)
 
-    def secondary_limit(self, status: int, retry_after: int | None) -> Answer:
+    def secondary_limit(self, status: int, retry_after: int | str | None) -> Answer:
         """Returns the answer to a client that asks too much at once."""
         message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}

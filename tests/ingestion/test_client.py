@@ -4,14 +4,16 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 from typing import Any
 
 import pytest
 
 from ingestion.sources.github import client as client_module
 from ingestion.sources.github.client import GitHubClient, NotFoundError, QueryTooHeavyError, Spent, StoppedError, parse
+from ingestion.sources.github.tokens import TokenPool
 from tests.github_api import GitHubDouble, Limits, Organisation
-from tests.ingestion.conftest import TOKEN, make_client
+from tests.ingestion.conftest import TOKEN, WORKERS, make_client
 from warehouse.errors import PlimsollError
 
 VIEWER = "query Viewer { viewer { login } rateLimit { cost } }"
@@ -65,6 +67,31 @@ def test_long_wait_is_announced_with_its_end(
     with caplog.at_level(logging.WARNING):
         login(client, spent)
     assert "waiting 1 s, until " in caplog.text
+
+
+def test_retry_after_may_be_a_date(api: GitHubDouble, client: GitHubClient, spent: Spent) -> None:
+    api.faults.add("secondary", times=1, retry_after=formatdate(time.time() + 2, usegmt=True))
+    login(client, spent)
+    assert 0.5 < spent.waited_seconds <= 2
+
+
+def test_an_hour_that_ended_long_ago_by_our_clock_is_not_asked_for_without_pause(
+    organisation: Organisation, spent: Spent
+) -> None:
+    stop = threading.Event()
+    threading.Timer(1.5, stop.set).start()
+    pool = TokenPool((TOKEN,), clock=lambda: time.time() + 7200)
+    with GitHubDouble(organisation, tokens=(TOKEN,), limits=Limits(points=0)) as api:
+        client = GitHubClient(pool, api.url, api.graphql_url, WORKERS, stop)
+        with pytest.raises(StoppedError):
+            login(client, spent)
+    assert spent.requests <= 6
+
+
+def test_wrong_graphql_address_is_no_missing_repository(api: GitHubDouble, spent: Spent) -> None:
+    client = GitHubClient(TokenPool((TOKEN,)), api.url, f"{api.url}/nothing/graphql", WORKERS)
+    with pytest.raises(PlimsollError, match=r"404.*Check GITHUB_GRAPHQL_URL"):
+        login(client, spent)
 
 
 def test_wait_of_several_workers_is_announced_once(

@@ -66,9 +66,9 @@ def test_pool_takes_the_token_that_is_ready_first(clock: Clock) -> None:
 def test_pool_prefers_the_token_with_most_left(clock: Clock) -> None:
     pool = TokenPool(["one", "two"], clock=clock)
     first, _ = pool.take(1)
-    pool.observe(first, 10, clock.now + 3600)
+    pool.observe(first, 1, 10, clock.now + 3600)
     second, _ = pool.take(1)
-    pool.observe(second, 4_000, clock.now + 3600)
+    pool.observe(second, 1, 4_000, clock.now + 3600)
     assert first is not second
     assert pool.take(1)[0] is second
 
@@ -76,8 +76,16 @@ def test_pool_prefers_the_token_with_most_left(clock: Clock) -> None:
 def test_spent_token_rests_until_its_window_ends(clock: Clock) -> None:
     pool = TokenPool(["one"], clock=clock)
     token, _ = pool.take(1)
-    pool.observe(token, 0, clock.now + 120)
+    pool.observe(token, 1, 0, clock.now + 120)
     assert pool.take(1)[1] == pytest.approx(120)
+
+
+def test_a_spent_hour_of_rest_leaves_graphql_alone(clock: Clock) -> None:
+    pool = TokenPool(["one"], clock=clock)
+    token, _ = pool.take(0)
+    pool.observe(token, 0, 0, clock.now + 1800)
+    assert pool.take(1)[1] == 0
+    assert pool.take(0)[1] == pytest.approx(1800)
 
 
 def test_last_token_refused_ends_the_run() -> None:
@@ -90,7 +98,7 @@ def test_last_token_refused_ends_the_run() -> None:
 
 
 def test_same_token_given_twice_is_one() -> None:
-    assert TokenPool(["one", "one"]).secrets == ["one"]
+    assert TokenPool(["one", "one"]).count == 1
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,6 @@ def connect_to_github(
     *,
     stop: threading.Event | None = None,
     max_in_flight: int = 8,
-    on_wait: Callable[[float, str], None] | None = None,
 ) -> Iterator[GitHubClient]:
     """A client with the tokens of the settings: all of them together, and gh's only where there is no other.
 
@@ -27,7 +26,6 @@ def connect_to_github(
         settings: where GitHub is, and the tokens.
         stop: set to end waits.
         max_in_flight: requests at the same time.
-        on_wait: told of waits.
 
     Raises:
         PlimsollError: there is no token.
@@ -41,7 +39,7 @@ def connect_to_github(
     if not secrets and app is None:
         raise PlimsollError("there is no GitHub token", remedy=REMEDY)
     tokens = TokenPool([secret.strip() for secret in secrets], app)
-    client = GitHubClient(tokens, settings.github_api_url, settings.graphql_url, max_in_flight, stop, on_wait)
+    client = GitHubClient(tokens, settings.github_api_url, settings.graphql_url, max_in_flight, stop)
     try:
         yield client
     finally:

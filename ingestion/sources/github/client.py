@@ -3,8 +3,9 @@
 What GitHub does when it refuses, each of which is handled here:
 
 - primary limit: GraphQL answers HTTP 200 with an error of type RATE_LIMITED or RATE_LIMIT, REST 403 or 429 with no
-budget left; - secondary limit: 403 or 429, often with Retry-After, sometimes HTTP 200 with RATE_LIMITED while budget is
-left; - too heavy: 502, 504 or a timeout after 10 s, or HTTP 200 with an error about resource limits and null nodes;
+  budget left;
+- secondary limit: 403 or 429, often with Retry-After, sometimes HTTP 200 with RATE_LIMITED while budget is left;
+- too heavy: 502, 504 or a timeout after 10 s, or HTTP 200 with an error about resource limits and null nodes;
 - faults on the way: 500, 503, cut answers, resets.
 """
 
@@ -14,8 +15,9 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -33,10 +35,14 @@ ATTEMPTS = 8
 BACKOFF_SECONDS = 0.5
 BACKOFF_LIMIT_SECONDS = 30.0
 SECONDARY_WAIT_SECONDS = 60.0
+RESET_MARGIN_SECONDS = 1.0
+"""Waited beyond the end of an hour's budget: GitHub's clock and ours differ a little."""
+
 ANNOUNCE_SECONDS = 3.0
 """Waits longer than this are announced."""
 
 HEAVY_STATUS = {502, 504}
+MISSING_STATUS = {404, 410, 451}
 RATE_LIMIT_TYPES = {"RATE_LIMITED", "RATE_LIMIT"}
 HEAVY_TYPES = {"RESOURCE_LIMITS_EXCEEDED", "MAX_NODE_LIMIT_EXCEEDED"}
 HEAVY_MESSAGE = re.compile(r"resource limits|something went wrong while executing|timed? ?out", re.IGNORECASE)
@@ -100,7 +106,6 @@ class GitHubClient:
         graphql_url: GraphQL address.
         max_in_flight: requests at the same time, at most; GitHub allows 100.
         stop: set when the run shall end; waits end at once then.
-        on_wait: told the length of a wait in seconds and its reason, for progress displays.
     """
 
     def __init__(
@@ -110,13 +115,11 @@ class GitHubClient:
         graphql_url: str,
         max_in_flight: int = 8,
         stop: threading.Event | None = None,
-        on_wait: Callable[[float, str], None] | None = None,
     ) -> None:
         self._tokens = tokens
         self._api_url = api_url
         self._graphql_url = graphql_url
         self._stop = stop or threading.Event()
-        self._on_wait = on_wait
         self._announced_until = 0.0
         self._announcing = threading.Lock()
         self._in_flight = threading.BoundedSemaphore(max_in_flight)
@@ -181,10 +184,11 @@ class GitHubClient:
                 if response.status_code == httpx.codes.OK:
                     body = parse(response.content)
                     if not _is_rate_limited(body):
-                        self._observe(token, response)
+                        self._tokens.accept(token)
+                        self._observe(token, points, response)
                         return body
                     waits += 1
-                    self._rest(token, response, waits, "a rate limit")
+                    self._rest(token, points, response, waits, "a rate limit")
                     continue
             except httpx.ReadTimeout:
                 if points:
@@ -208,7 +212,8 @@ class GitHubClient:
             self._tokens.drop(token)
             return waits, faults
         if status in (403, 429) and _is_limit(response, text):
-            self._rest(token, response, waits + 1, "a secondary limit" if "secondary" in text else "a rate limit")
+            reason = "a secondary limit" if "secondary" in text else "a rate limit"
+            self._rest(token, points, response, waits + 1, reason)
             return waits + 1, faults
         if status in HEAVY_STATUS and points and faults:
             # once may be an accident on the way; twice is the query
@@ -216,12 +221,15 @@ class GitHubClient:
         if status >= 500:
             self._retry(faults + 1, f"HTTP {status} from GitHub", spent, url)
             return waits, faults + 1
-        if status in (404, 410, 451):
+        if status in MISSING_STATUS and not points:
             raise NotFoundError(_message(text))
-        raise PlimsollError(
-            f"GitHub answers HTTP {status}: {_message(text)}",
-            remedy="Check the token's scopes (repo, read:org) and its single sign-on authorisation",
+        # GraphQL says within an answer what it does not have: without one, the address is wrong
+        remedy = (
+            "Check GITHUB_GRAPHQL_URL"
+            if status in MISSING_STATUS
+            else "Check the token's scopes (repo, read:org) and its single sign-on authorisation"
         )
+        raise PlimsollError(f"GitHub answers HTTP {status}: {_message(text)}", where=_address(url), remedy=remedy)
 
     def _read_answer(self, body: dict[str, Any], spent: Spent) -> Answer:
         errors = body.get("errors") or []
@@ -235,23 +243,26 @@ class GitHubClient:
         spent.add(points=(data.get("rateLimit") or {}).get("cost", 0))
         return Answer(data, errors)
 
-    def _observe(self, token: Token, response: httpx.Response) -> None:
-        self._tokens.accept(token)
+    def _observe(self, token: Token, points: int, response: httpx.Response) -> None:
         remaining = response.headers.get("x-ratelimit-remaining")
-        if remaining is not None and response.headers.get("x-ratelimit-resource", "graphql") == "graphql":
-            self._tokens.observe(token, int(remaining), float(response.headers.get("x-ratelimit-reset", 0)))
+        if remaining is not None:
+            reset_at = float(response.headers.get("x-ratelimit-reset", 0)) + RESET_MARGIN_SECONDS
+            self._tokens.observe(token, points, int(remaining), reset_at)
 
-    def _rest(self, token: Token, response: httpx.Response, waits: int, reason: str) -> None:
+    def _rest(self, token: Token, points: int, response: httpx.Response, waits: int, reason: str) -> None:
         """Leave the token alone for as long as GitHub says; another may go on meanwhile."""
-        now = time.time()
+        now = self._tokens.now()
         headers = response.headers
-        if "retry-after" in headers:
-            until = now + float(headers["retry-after"])
-        elif headers.get("x-ratelimit-remaining") == "0":
-            until = float(headers.get("x-ratelimit-reset", now + SECONDARY_WAIT_SECONDS)) + 1
+        retry_after = _retry_after_seconds(headers.get("retry-after", ""), now)
+        reset_at = float(headers.get("x-ratelimit-reset", 0)) + RESET_MARGIN_SECONDS
+        if retry_after is not None:
+            self._tokens.rest(token, now + retry_after)
+        # an end of the hour that is past by the clock here says nothing
+        elif headers.get("x-ratelimit-remaining") == "0" and reset_at > now:
+            # the budget of one kind: what the token may do otherwise, it may do still
+            self._tokens.observe(token, points, 0, reset_at)
         else:
-            until = now + SECONDARY_WAIT_SECONDS * 2 ** min(waits - 1, 4)
-        self._tokens.rest(token, until)
+            self._tokens.rest(token, now + SECONDARY_WAIT_SECONDS * 2 ** min(waits - 1, 4))
         logger.info("GitHub reports %s for %s", reason, token.name)
 
     def pause(self, attempt: int, spent: Spent) -> None:
@@ -264,7 +275,7 @@ class GitHubClient:
         if faults >= ATTEMPTS:
             raise PlimsollError(
                 f"{what}, {faults} times in a row",
-                where=re.sub(r"\?.*", "", url),
+                where=_address(url),
                 remedy="Check GITHUB_API_URL and the network, then run again: it goes on where it stopped",
             )
         logger.debug("%s; trying again", what)
@@ -274,8 +285,6 @@ class GitHubClient:
         if seconds > ANNOUNCE_SECONDS and self._is_news(time.time() + seconds):
             end = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
             logger.warning("waiting %.0f s, until %s: %s", seconds, end, reason)
-            if self._on_wait is not None:
-                self._on_wait(seconds, reason)
         spent.add(waited_seconds=seconds)
         self._stop.wait(seconds)
         self._check_stop()
@@ -323,6 +332,22 @@ def _is_rate_limited(body: Any) -> bool:
 def is_heavy(error: Mapping[str, Any]) -> bool:
     """Whether an error of GraphQL says that the query was too much at once."""
     return error.get("type") in HEAVY_TYPES or bool(HEAVY_MESSAGE.search(str(error.get("message", ""))))
+
+
+def _address(url: str) -> str:
+    """A URL without its query."""
+    return url.partition("?")[0]
+
+
+def _retry_after_seconds(header: str, now: float) -> float | None:
+    """How long to wait: HTTP allows seconds and a date. None if it says neither."""
+    try:
+        return float(header)
+    except ValueError:
+        try:
+            return max(parsedate_to_datetime(header).timestamp() - now, 0.0)
+        except ValueError:
+            return None
 
 
 def _is_limit(response: httpx.Response, text: str) -> bool:

@@ -158,7 +158,8 @@ class RepositoryRun:
         self._report.status = "partial" if self._report.letters else "done"
         if self._patches_left_out:
             logger.warning(
-                "%s: GitHub leaves out the patches of %d files, too large to show; their patch_status says which",
+                "%s: GitHub gives no patch of %d files: too large to show, or beyond the 3,000 files that it lists; "
+                "patch_status says which",
                 name,
                 self._patches_left_out,
             )

@@ -34,70 +34,75 @@ REMEDY = "Set GITHUB_TOKEN to a token that can read the repositories"
 
 
 @dataclass
-class Pace:
-    """What was spent within the last minute of a budget that has a limit a minute."""
+class Budget:
+    """What may be spent of one kind: GitHub counts points of GraphQL and requests by REST apart.
 
-    limit: int
-    recent: deque[tuple[float, int]] = field(default_factory=deque)
+    Attributes:
+        a_minute: how much may be spent within a minute.
+        remaining: what is left of the hour's; None as long as GitHub has not said.
+        resting_until: when GitHub wants to hear of it again.
+    """
+
+    a_minute: int
+    remaining: int | None = None
+    resting_until: float = 0.0
+    _recent: deque[tuple[float, int]] = field(default_factory=deque)
 
     def ready_at(self, cost: int, now: float) -> float:
-        """The time at which so much may be spent."""
-        while self.recent and self.recent[0][0] <= now - MINUTE:
-            self.recent.popleft()
-        spent = sum(before for _, before in self.recent)
+        """When so much may be spent, after a rest that GitHub asked for."""
+        while self._recent and self._recent[0][0] <= now - MINUTE:
+            self._recent.popleft()
+        spent = sum(before for _, before in self._recent)
         paced = now
-        for at, before in self.recent:
-            if spent + cost <= self.limit:
+        for at, before in self._recent:
+            if spent + cost <= self.a_minute:
                 break
             spent -= before
             paced = at + MINUTE
-        return paced
+        return max(paced, self.resting_until)
+
+    def charge(self, cost: int, at: float) -> None:
+        """Note that so much is spent then."""
+        self._recent.append((at, cost))
+        if self.remaining is not None:
+            self.remaining -= cost
+
+    def rest(self, until: float) -> None:
+        """Leave it alone until a time."""
+        self.resting_until = max(self.resting_until, until)
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """How much has been asked of it; of several, the one that has been asked least is the best."""
+        return -(self.remaining if self.remaining is not None else 10**9), len(self._recent)
 
 
 @dataclass
 class Token:
-    """One token and what is known of its budgets: GitHub counts points of GraphQL and requests by REST apart.
+    """One token and its budgets.
 
     Attributes:
         secret: the token itself.
         name: what to call it in messages.
-        remaining: points left of the hour's; None as long as GitHub has not said.
-        resting_until: when GitHub wants to hear of it again.
+        graphql: its points.
+        rest: its requests by REST.
     """
 
     secret: str
     name: str
-    remaining: int | None = None
-    resting_until: float = 0.0
-    graphql: Pace = field(default_factory=lambda: Pace(POINTS_PER_MINUTE))
-    rest: Pace = field(default_factory=lambda: Pace(REST_REQUESTS_PER_MINUTE))
+    graphql: Budget = field(default_factory=lambda: Budget(POINTS_PER_MINUTE))
+    rest: Budget = field(default_factory=lambda: Budget(REST_REQUESTS_PER_MINUTE))
 
-    def ready_at(self, points: int, now: float) -> float:
-        """When `points` may be spent, or one REST request if 0, after a rest that GitHub asked for."""
-        paced = self.graphql.ready_at(points, now) if points else self.rest.ready_at(1, now)
-        return max(paced, self.resting_until)
-
-    def charge(self, points: int, at: float) -> None:
-        """Note that `points` are spent then, or one REST request if 0."""
-        if not points:
-            self.rest.recent.append((at, 1))
-            return
-        self.graphql.recent.append((at, points))
-        if self.remaining is not None:
-            self.remaining -= points
-
-    def load(self, points: int) -> int:
-        """How much has been asked of it for what `points` are; the token that has been asked least is the best."""
-        if not points:
-            return len(self.rest.recent)
-        return -(self.remaining if self.remaining is not None else 10**9)
+    def budget(self, points: int) -> Budget:
+        """What pays for `points`, or for one REST request if 0."""
+        return self.graphql if points else self.rest
 
 
 class TokenPool:
     """The tokens of a run; thread-safe.
 
     Args:
-        secrets: personal or installation tokens. Empty means anonymous REST and no GraphQL.
+        secrets: personal or installation tokens.
         app: makes one more token, of a GitHub App's installation.
         clock: seconds since the epoch; tests replace it.
     """
@@ -113,15 +118,14 @@ class TokenPool:
         self._renewing = threading.Lock()
 
     @property
-    def secrets(self) -> list[str]:
-        """Every secret in use, for redaction."""
-        return [token.secret for token in self._tokens]
-
-    @property
     def count(self) -> int:
         """How many tokens share the work, an App's included."""
         is_to_come = self._app is not None and self._app_token is None
         return len(self._tokens) + is_to_come
+
+    def now(self) -> float:
+        """The time by which tokens rest."""
+        return self._clock()
 
     def take(self, points: int) -> tuple[Token, float]:
         """Choose the token that can spend `points` first, and charge it; no points are one request by REST.
@@ -138,22 +142,25 @@ class TokenPool:
                 raise PlimsollError("no GitHub token is left to use", remedy=REMEDY)
             now = self._clock()
             # among those ready at the same time the one with the most budget left, so that several share the load
-            token = min(self._tokens, key=lambda t: (max(t.ready_at(points, now), now), t.load(points)))
-            ready = max(token.ready_at(points, now), now)
-            token.charge(points, ready)
+            cost = points or 1
+            token = min(self._tokens, key=lambda t: (t.budget(points).ready_at(cost, now), t.budget(points).load))
+            ready = token.budget(points).ready_at(cost, now)
+            token.budget(points).charge(cost, ready)
             return token, ready - now
 
     def rest(self, token: Token, until: float) -> None:
-        """Leave `token` alone until a time."""
+        """Leave `token` alone until a time, whatever it is to pay for."""
         with self._lock:
-            token.resting_until = max(token.resting_until, until)
+            token.graphql.rest(until)
+            token.rest.rest(until)
 
-    def observe(self, token: Token, remaining: int, reset_at: float) -> None:
-        """Note what GitHub says is left of the hour's budget."""
+    def observe(self, token: Token, points: int, remaining: int, reset_at: float) -> None:
+        """Note what GitHub says is left of the hour's budget that pays for `points`, or for REST if 0."""
         with self._lock:
-            token.remaining = remaining
+            budget = token.budget(points)
+            budget.remaining = remaining
             if remaining <= 0:
-                token.resting_until = max(token.resting_until, reset_at)
+                budget.rest(reset_at)
 
     def accept(self, token: Token) -> None:
         """Note that GitHub takes a token."""
