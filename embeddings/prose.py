@@ -2,12 +2,22 @@
 
 import re
 
+# beyond this a body is a log or a dump, and an index takes no more than 8,000 bytes of what is left of it
+BODY_CHARACTERS = 20_000
+
 _HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_CODE_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n.*?(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
-_IMAGE = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)")
-_LINK = re.compile(r"\[([^\]\n]*)\]\([^)\n]*\)")
-_URL = re.compile(r"https?://[^\s)>\]]+")
-_TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,400}>")
+_CODE_FENCE = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*+\n.*?(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+# what a body may hold is anybody's choice: no repeat here can start over where another one has already looked
+_BRACKETS, _TARGET = r"\[([^\[\]\n]*+)\]", r"\([^()\n]*+(?:\([^()\n]*+\)[^()\n]*+)*+\)"
+_IMAGE = re.compile("!" + _BRACKETS + _TARGET)
+_LINK = re.compile(_BRACKETS + _TARGET)
+_ADDRESS = re.compile(r"<?https?://[^\s)>\]]+>?|<[^\s<>@]{1,64}@[^\s<>@]{1,255}>")
+# the tags that GitHub shows; what else stands in angle brackets is code: List<Item>
+_TAG = re.compile(
+    r"</?(?:a|abbr|b|big|blockquote|br|center|cite|code|dd|del|details|dfn|div|dl|dt|em|figcaption|figure|font|h[1-6]"
+    r"|hr|i|img|ins|kbd|li|mark|ol|p|picture|pre|q|rp|rt|ruby|s|samp|small|source|span|strike|strong|sub|summary|sup"
+    r"|table|tbody|td|tfoot|th|thead|time|tr|tt|u|ul|var|video|wbr)(?:\s[^<>]{0,1000})?/?>"
+)
 _QUOTED_LINE = re.compile(r"^[ \t]*>.*$", re.MULTILINE)
 _HEADING_LINE = re.compile(r"^[ \t]*#{1,6}[ \t].*$", re.MULTILINE)
 _CHECK_LINE = re.compile(r"^[ \t]*[-*+][ \t]+\[[ xX]\].*$", re.MULTILINE)
@@ -23,9 +33,7 @@ _TOOL_HEADLINE = re.compile(
     r"|fixup!|squash!)",
     re.IGNORECASE,
 )
-_GENERIC_BRANCH = re.compile(
-    r"^(?:patch|main|master|develop|dev|trunk|head|update|release|fork)(?:[ -]?\d+)*$", re.IGNORECASE
-)
+_GENERIC_BRANCH = re.compile(r"^(?:patch|main|master|develop|dev|trunk|head|update|release|fork)[ \d]*$", re.IGNORECASE)
 
 
 def prose(markdown: str | None) -> str:
@@ -36,11 +44,11 @@ def prose(markdown: str | None) -> str:
     """
     if not markdown:
         return ""
-    text = markdown.replace("\r\n", "\n").replace("\r", "\n")
+    text = markdown[:BODY_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n")
     for noise in (_HTML_COMMENT, _CODE_FENCE, _IMAGE):
         text = noise.sub(" ", text)
     text = _LINK.sub(r"\1", text)
-    for noise in (_URL, _TAG, _QUOTED_LINE, _HEADING_LINE, _CHECK_LINE, _LIST_MARK):
+    for noise in (_ADDRESS, _TAG, _QUOTED_LINE, _HEADING_LINE, _CHECK_LINE, _LIST_MARK):
         text = noise.sub(" ", text)
     text = _EMPHASIS.sub("", text)
     lines = (_BLANK.sub(" ", line).strip() for line in plain(text).split("\n"))

@@ -1,5 +1,7 @@
 """Markdown → prose, and cutting that never breaks a character."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,11 @@ from embeddings.prose import branch_words, cut_bytes, headlines, plain, prose
         pytest.param("Before\n```\nnever closed", "Before", id="unclosed code"),
         pytest.param("See https://example.org/a?b=c now", "See now", id="bare address"),
         pytest.param("a < b and snake_case_name", "a < b and snake_case_name", id="not a tag, not emphasis"),
+        pytest.param("Return List<Item>, not Map<K, V>.", "Return List<Item>, not Map<K, V>.", id="generics"),
+        pytest.param("<p align='x'>Go</p> on<br/>and <b>on</b>", "Go on and on", id="tags"),
+        pytest.param('See <img\n  src="x"\n/>this', "See this", id="tag over several lines"),
+        pytest.param("By Jane <jane@example.org>, <https://x.org>.", "By Jane , .", id="addresses in brackets"),
+        pytest.param("[Ships](https://x/Ship_(boat)) [[1]](u)", "Ships [[1]](u)", id="brackets in an address"),
         pytest.param("---\n***\n", "", id="rules"),
         pytest.param("日本語の説明です。", "日本語の説明です。", id="not Latin"),
     ],
@@ -33,6 +40,36 @@ def test_prose_keeps_what_people_wrote(markdown: str | None, expected: str) -> N
 @given(st.text(max_size=400))
 def test_prose_takes_any_text(text: str) -> None:
     assert "\x00" not in prose(text)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "[",
+        "![",
+        "- [",
+        "[a](",
+        "[a]((",
+        "](",
+        "<!--",
+        "```",
+        "```\n",
+        "~~~",
+        "<a ",
+        "</",
+        "> ",
+        "*",
+        "_a",
+        "1.",
+        "#",
+        "\t",
+    ],
+)
+def test_prose_takes_no_time_for_any_text(piece: str) -> None:
+    started = time.process_time()
+    prose(piece * (65_536 // len(piece)))
+    branch_words(f"patch-{'1' * 200}{piece}")
+    assert time.process_time() - started < 0.5
 
 
 @given(st.text(), st.integers(min_value=0, max_value=200))
