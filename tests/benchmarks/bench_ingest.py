@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.bench_ingest --pull-requests 10000
 
-Beside each figure stand those of two other ways to read the same data: a reader that asks REST for each pull request's
-lists, and dlt's default path, which loads rows one by one. GitHub is the tests' double, in a process of its own, or any
-server that speaks GitHub's API, with `--api-url` and `--repo`.
+Beside each figure stand those of two other ways to get the same data: a reader that asks REST for each pull request's
+lists, and our own requests with dlt's default path, which loads rows one by one. GitHub is the tests' double, in a
+process of its own, or any server that speaks GitHub's API, with `--api-url` and `--repo`.
 """
 
 import concurrent.futures
@@ -27,6 +27,7 @@ import click
 import dlt
 import httpx
 import orjson
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
@@ -40,7 +41,9 @@ from ingestion.sources.github.client import Answer, GitHubClient
 from ingestion.sources.github.connections import PAGE
 from ingestion.sources.github.extraction import Extraction
 from ingestion.sources.github.owners import Candidate
+from ingestion.sources.github.packages import Package
 from ingestion.sources.github.reports import Options, Report
+from tests.benchmarks.rest_reader import HEADERS, read_by_rest
 from tests.databases import database
 from tests.github_api import GitHubDouble, Limits, sample
 from tests.github_api.model import PullRequest
@@ -53,10 +56,8 @@ WORKERS = 8
 LATENCY_SECONDS = 0.3
 CHANGED = 100
 REPOSITORY = f"{sample.LOGIN}/quayside"
-ROW_BY_ROW = 5000
-"""Rows of each table that dlt's default path loads."""
-REST_SAMPLE = 200
-"""Pull requests that the REST reader reads; its requests a pull request do not depend on how many there are."""
+SAMPLE = 500
+"""Pull requests that the slower ways read and load; what one costs them does not depend on how many there are."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class Figure:
         value: what was seen.
         target: what is promised; None where nothing is.
         at_least: whether the target is the least, and not the most.
-        rest: the same for the REST reader; None where it makes no sense.
-        rows: the same for dlt's default path; None where it makes no sense.
+        rest: the same for a reader of REST that reads all again in every run and loads row by row.
+        rows: the same for our requests with dlt's default path, which loads row by row.
     """
 
     name: str
@@ -116,7 +117,6 @@ def main(pull_requests: int, api_url: str | None, repository: str | None, as_jso
 
 
 def _measure(home: Path, api_url: str, repository: str, far_url: str | None) -> list[Figure]:
-    rest = _rest_requests(api_url, repository)
     with database(home, "bench_ingest") as made:
         settings = _settings(made, api_url)
         before = time.process_time()
@@ -124,16 +124,28 @@ def _measure(home: Path, api_url: str, repository: str, far_url: str | None) -> 
         cpu = time.process_time() - before
         again = _load(settings, repository)
     count = sum(step.hydrated for step in cold.steps)
+    requests, points = _spent(cold, "requests") / count, _spent(cold, "points") / count
+    unchanged = _spent(again, "requests")
+    sampled = min(SAMPLE, count)
+    rest, loading = _rest_cost(api_url, repository, sampled), _loading(home, api_url, repository, sampled)
     figures = [
-        Figure("requests per pull request, cold", _spent(cold, "requests") / count, 0.06, rest=rest),
-        Figure("points per pull request, cold", _spent(cold, "points") / count, 0.16),
-        Figure("requests for an unchanged repository", _spent(again, "requests"), 1),
-        *([] if far_url is None else [_changes(home)]),
-        Figure("processor seconds per 1,000 pull requests", 1000 * cpu / count, 4),
-        *_loading(home, api_url, repository),
-    ]
+        Figure("requests per pull request, cold", requests, 0.06, rest=rest.requests, rows=requests),
+        # a request of REST counts one of 5,000 an hour, as a point does
+        Figure("points per pull request, cold", points, 0.16, rest=rest.requests, rows=points),
+        Figure("requests for an unchanged repository", unchanged, 1, rest=rest.requests * count, rows=unchanged),
+        *([] if far_url is None else [_changes(home, rest.requests)]),
+        Figure(
+            "processor seconds per 1,000 pull requests", 1000 * cpu / count, 4,
+            rest=1000 * (rest.processor_seconds + loading.row_by_row_processor_seconds),
+            rows=1000 * (loading.extraction_processor_seconds + loading.row_by_row_processor_seconds),
+        ),
+        Figure(
+            "rows a second into Postgres, extraction apart", loading.rows_a_second, 20_000, at_least=True,
+            rest=loading.row_by_row_rows_a_second, rows=loading.row_by_row_rows_a_second,
+        ),
+    ]  # fmt: skip
     if far_url is not None:
-        figures += _latency(home, far_url, repository)
+        figures += _latency(home, far_url, repository, count, loading)
     return figures
 
 
@@ -159,7 +171,7 @@ def _spent(report: Report, name: str) -> float:
     return float(sum(getattr(step.spent, name) for step in report.steps))
 
 
-def _changes(home: Path) -> Figure:
+def _changes(home: Path, rest_requests: float) -> Figure:
     """Requests of a run that finds some pull requests changed; the double runs in this process to be changed.
 
     They are ordinary ones: lists longer than a page, of which the sample has every kind, take requests of their own.
@@ -176,8 +188,10 @@ def _changes(home: Path) -> Figure:
         ordinary = [row for row in found.pull_requests.values() if not any(len(rows) > PAGE for rows in _lists(row))]
         for pull_request in rng.sample(ordinary, CHANGED):
             api.mutate.comment(pull_request, pull_request.author, "One more thing")
-        report = _load(settings, REPOSITORY)
-    return Figure(f"requests after {CHANGED} pull requests changed", _spent(report, "requests"), 2 + CHANGED / 25)
+        requests = _spent(_load(settings, REPOSITORY), "requests")
+        everything = rest_requests * len(found.pull_requests)
+    name = f"requests after {CHANGED} pull requests changed"
+    return Figure(name, requests, 2 + CHANGED / 25, rest=everything, rows=requests)
 
 
 def _lists(row: PullRequest) -> Iterator[list[Any]]:
@@ -185,28 +199,38 @@ def _lists(row: PullRequest) -> Iterator[list[Any]]:
     yield from (thread.comments for thread in row.review_threads)
 
 
-def _latency(home: Path, api_url: str, repository: str) -> list[Figure]:
+def _latency(home: Path, api_url: str, repository: str, count: int, loading: "_Loading") -> list[Figure]:
     """The run's time under latency, from an empty database to the last row loaded, over that of the bare requests.
 
     Bare are the run's own requests sent again by as many workers, answers thrown away: what GitHub needs to answer is
-    in both. Beside it stands the ratio to waiting alone, as if GitHub answered in no time.
+    in both. Beside it stands the ratio to waiting alone, as if GitHub answered in no time. dlt's default path extracts
+    first and loads then; what it and the REST reader need for all is reckoned from the pull requests sampled.
     """
     with database(home, "bench_latency") as made, _recorded() as bodies:
         whole = _timed(lambda: _load(_settings(made, api_url), repository))
+    with database(home, "bench_latency") as made:
+        extraction = _timed(lambda: _extracted(_settings(made, api_url), repository))
+    sampled = min(SAMPLE, count)
+    rest = _timed(lambda: read_by_rest(api_url, repository, sampled, WORKERS)) / sampled * count
 
     def fetch(body: bytes) -> None:
         client.post(f"{api_url}/graphql", content=body).read()
 
     with (
-        httpx.Client(headers={"Authorization": "Bearer bench"}, timeout=60) as client,
+        httpx.Client(headers=HEADERS, timeout=60) as client,
         concurrent.futures.ThreadPoolExecutor(WORKERS) as pool,
     ):
         bare = _timed(lambda: list(pool.map(fetch, bodies)))
+    waiting = len(bodies) * LATENCY_SECONDS / WORKERS
+    row_by_row = loading.row_by_row_seconds * count
     name = f"time with {LATENCY_SECONDS * 1000:.0f} ms a request, over that of"
     return [
-        Figure(f"{name} the bare requests", whole / bare, 1.5),
-        Figure(f"{name} waiting alone", whole / (len(bodies) * LATENCY_SECONDS / WORKERS)),
-    ]
+        Figure(
+            f"{name} {what}", whole / seconds, target,
+            rest=(rest + row_by_row) / seconds, rows=(extraction + row_by_row) / seconds,
+        )
+        for what, seconds, target in (("the bare requests", bare, 1.5), ("waiting alone", waiting, None))
+    ]  # fmt: skip
 
 
 @contextmanager
@@ -223,29 +247,84 @@ def _recorded() -> Iterator[list[bytes]]:
         yield bodies
 
 
-def _loading(home: Path, api_url: str, repository: str) -> list[Figure]:
-    """Rows a second into Postgres, extraction apart, our way and dlt's default way."""
+@dataclass(frozen=True)
+class _RestCost:
+    """What reading one pull request by REST costs."""
+
+    requests: float
+    processor_seconds: float
+
+
+def _rest_cost(api_url: str, repository: str, sampled: int) -> _RestCost:
+    before = time.process_time()
+    requests = read_by_rest(api_url, repository, sampled, WORKERS)
+    return _RestCost(requests / sampled, (time.process_time() - before) / sampled)
+
+
+@dataclass(frozen=True)
+class _Loading:
+    """What loading costs, our way and dlt's default way; seconds are those of one pull request."""
+
+    rows_a_second: float
+    extraction_processor_seconds: float
+    row_by_row_rows_a_second: float
+    row_by_row_seconds: float
+    row_by_row_processor_seconds: float
+
+
+def _loading(home: Path, api_url: str, repository: str, sampled: int) -> _Loading:
+    """Loads all rows our way; row by row takes minutes over all of them, and is as fast over a sample."""
     with database(home, "bench_loading") as made, closing(postgres.connect(made, autocommit=True)) as connection:
         settings = _settings(made, api_url)
+        before = time.process_time()
+        packages = _extracted(settings, repository)
+        extraction = (time.process_time() - before) / sum(package.count for package in packages)
         store, ledger = RawStore(connection, DATASET), Ledger(connection, DATASET)
         ledger.open([repository])
-        with connect_to_github(settings, max_in_flight=WORKERS) as client, open_pipeline(settings) as pipeline:
-            candidates, options = [Candidate(repository)], Options(workers=WORKERS)
-            packages = list(Extraction(client, candidates, store, {}, options, threading.Event()).packages())
+        with open_pipeline(settings) as pipeline:
             outcome = Outcome(ledger.run_id)
             loader = Loader(pipeline, store, ledger, connection, outcome)
-            seconds = _timed(lambda: [loader.load(package) for package in packages])
-        ours = outcome.rows / seconds
-        # row by row takes minutes over all of it, and is as fast over a part
-        part = {
-            table.name: [
-                {name: value for name, value in row.items() if value is not None}
-                for row in rows.slice(0, ROW_BY_ROW).to_pylist()
-            ]
-            for table, rows in packages[0].arrow_tables()
-        }
-        theirs = sum(map(len, part.values())) / _timed(lambda: _load_rows(settings, part))
-    return [Figure("rows a second into Postgres, extraction apart", ours, 20_000, at_least=True, rows=theirs)]
+
+            def load_all() -> None:
+                for package in packages:
+                    loader.load(package)
+
+            ours = _timed(load_all)
+        part = _rows_of(packages[0], sampled)
+        before = time.process_time()
+        theirs = _timed(lambda: _load_rows(settings, part))
+        processor = time.process_time() - before
+    return _Loading(
+        rows_a_second=outcome.rows / ours,
+        extraction_processor_seconds=extraction,
+        row_by_row_rows_a_second=sum(map(len, part.values())) / theirs,
+        row_by_row_seconds=theirs / sampled,
+        row_by_row_processor_seconds=processor / sampled,
+    )
+
+
+def _extracted(settings: Settings, repository: str) -> list[Package]:
+    """All that there is to load; nothing is loaded."""
+    with (
+        closing(postgres.connect(settings, autocommit=True)) as connection,
+        connect_to_github(settings, max_in_flight=WORKERS) as client,
+    ):
+        store, options = RawStore(connection, DATASET), Options(workers=WORKERS)
+        return list(Extraction(client, [Candidate(repository)], store, {}, options, threading.Event()).packages())
+
+
+def _rows_of(package: Package, count: int) -> dict[str, list[dict[str, Any]]]:
+    """The rows of the package's first pull requests, as dictionaries by table."""
+    found = [(table, rows) for table, rows in package.arrow_tables() if table == tables.PULL_REQUESTS or table.is_child]
+    ids = next(rows for table, rows in found if table == tables.PULL_REQUESTS)["id"].slice(0, count)
+    part = {}
+    for table, rows in found:
+        owners = rows["pull_request_id" if table.is_child else "id"]
+        part[table.name] = [
+            {name: value for name, value in row.items() if value is not None}
+            for row in rows.filter(pc.is_in(owners, value_set=ids)).to_pylist()
+        ]
+    return part
 
 
 def _timed(work: Any) -> float:
@@ -269,44 +348,6 @@ def _load_rows(settings: Settings, rows: Mapping[str, list[Any]]) -> None:
                 if found
             ]
         )
-
-
-def _rest_requests(api_url: str, repository: str) -> float:
-    """Requests a pull request of a reader that asks for each one's lists."""
-    requests = 0
-    with httpx.Client(base_url=api_url, headers={"Authorization": "Bearer bench"}, timeout=60) as client:
-
-        def pages(path: str) -> Iterator[list[Any]]:
-            nonlocal requests
-            page = 1
-            while True:
-                found = client.get(path, params={"per_page": 100, "page": page, "state": "all"})
-                requests += 1
-                if found.status_code != httpx.codes.OK:
-                    raise PlimsollError(f"{path} answers HTTP {found.status_code}", where=api_url)
-                rows = found.json()
-                yield rows
-                if len(rows) < 100:
-                    return
-                page += 1
-
-        numbers: list[int] = []
-        for rows in pages(f"/repos/{repository}/pulls"):
-            numbers += [row["number"] for row in rows]
-            if len(numbers) >= REST_SAMPLE:
-                break
-        numbers = numbers[:REST_SAMPLE]
-        for number in numbers:
-            for path in (
-                "pulls/{}/files",
-                "pulls/{}/commits",
-                "pulls/{}/reviews",
-                "pulls/{}/comments",
-                "issues/{}/comments",
-            ):
-                for _ in pages(f"/repos/{repository}/{path.format(number)}"):
-                    pass
-    return requests / len(numbers)
 
 
 @contextmanager
@@ -339,8 +380,11 @@ def _show(figures: list[Figure]) -> None:
     for figure in figures:
         verdict = {None: "", True: "met", False: "missed"}[figure.is_met]
         target = "" if figure.target is None else f"{'≥' if figure.at_least else '≤'} {figure.target:,g}"
-        others = ("" if value is None else f"{value:,.4g}" for value in (figure.rest, figure.rows))
-        table.add_row(figure.name, f"{figure.value:,.4g}", target, verdict, *others)
+        seen, *others = (
+            "" if value is None else f"{value:,.{4 if value < 1 else 2 if value < 1000 else 0}f}"
+            for value in (figure.value, figure.rest, figure.rows)
+        )
+        table.add_row(figure.name, seen, target, verdict, *others)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
