@@ -91,7 +91,7 @@ def test_first_run_shows_everything_and_the_second_changes_nothing(fresh_home: P
         assert re.search(rf"{mart} +[\d,]+", said), f"{mart} is not in the summary"
     for heading in ("What shipped lately", "Who does what", "A search by meaning", "Where it lies", "Try next"):
         assert heading in said
-    assert "https://github.com/harbour-works/" in said
+    assert "https://github.example/harbour-works/" in said
     first = figures(fresh_home)
     assert first["repo_prs"][0] == 400
 

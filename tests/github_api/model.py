@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
-WEB = "https://github.com"
+# of its own: a warehouse must be able to tell what is the sample's from what is github.com's
+WEB = "https://github.example"
 INT_MAX = 2**31 - 1
 # GitHub's newer rows have ids that no 32-bit Int holds: `databaseId` is null there and `fullDatabaseId` is the id
 FIRST_ROW_ID = 2_700_000_001

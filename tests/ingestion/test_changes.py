@@ -237,6 +237,44 @@ def test_deleted_account_is_marked_and_its_work_stays(
     api.mutate.delete_account(person)
     run(loaded)
     assert one(loaded, "users", "deleted_at is not null, login", person) == (True, "greta-lindqvist")
+    deleted_at = one(loaded, "users", "deleted_at", person)
+    run(loaded, reconcile=True)
+    assert one(loaded, "users", "deleted_at", person) == deleted_at
+
+
+@pytest.mark.parametrize("options", [{}, {"reconcile": True}], ids=["ordinary", "reconciling"])
+@pytest.mark.parametrize("repositories", [(QUAYSIDE,), ()], ids=["with a list", "with none"])
+def test_accounts_of_another_github_are_left_alone(
+    loaded: Settings, api: GitHubDouble, options: dict[str, Any], repositories: tuple[str, ...]
+) -> None:
+    person, namesake = api.organisation.account_named("ines-calder"), api.organisation.account_named("marek-w")
+    assert person is not None and namesake is not None
+    # one that this GitHub has never heard of, and one whose id it gave to somebody else
+    execute(
+        loaded,
+        "insert into raw_github.users (id, node_id, login, type, url, _dlt_load_id) "
+        "values (1, 'U_kgDOAAAAAQ', 'elsewhere', 'User', 'https://github.test/elsewhere', '0')",
+    )
+    execute(
+        loaded,
+        "update raw_github.users set login = 'namesake', url = 'https://github.test/namesake' "
+        f"where id = {namesake.database_id}",
+    )
+    api.mutate.delete_account(person)
+    assert run(loaded, *repositories, **options).is_complete
+    text = "select login, deleted_at is null from raw_github.users where url like %s order by 1"
+    assert query(loaded, text, "https://github.test/%") == [("elsewhere", True), ("namesake", True)]
+    assert one(loaded, "users", "deleted_at is null", person) == (False,)
+
+
+def test_account_that_is_back_is_found_by_reconciling(loaded: Settings, api: GitHubDouble) -> None:
+    person = api.organisation.account_named("ines-calder")
+    assert person is not None
+    execute(loaded, f"update raw_github.users set deleted_at = now() where id = {person.database_id}")
+    run(loaded, QUAYSIDE)
+    assert one(loaded, "users", "deleted_at is null", person) == (False,)
+    run(loaded, QUAYSIDE, reconcile=True)
+    assert one(loaded, "users", "deleted_at is null", person) == (True,)
 
 
 def test_accounts_beyond_those_of_a_list_are_asked_about_only_to_reconcile(
@@ -262,7 +300,7 @@ def test_unchanged_organisation_costs_two_requests_that_the_ledger_shows(loaded:
 
 
 def test_each_run_asks_about_other_accounts() -> None:
-    stored = {number: {"id": number, "node_id": f"U_{number}", "deleted_at": None} for number in range(100)}
+    stored = {number: {"id": number, "node_id": f"U_{number}", "url": "", "deleted_at": None} for number in range(100)}
     assert len({account for _ in range(100) for account in AccountBook(stored).take(10)}) > 90
 
 

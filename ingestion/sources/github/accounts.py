@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from ingestion.sources.github.listing import ACCOUNTS_A_REQUEST
 from ingestion.sources.github.shaping import Json, Row, Rows, account_row
@@ -16,16 +17,22 @@ class AccountBook:
     the first list of each repository, up to a thousand in the same request. Where there are more, each run asks about
     others.
 
+    The tables may hold accounts of several GitHubs, as of github.com and of an Enterprise Server. Which GitHub this is,
+    its own addresses tell, and of another's accounts it knows nothing.
+
     Args:
         stored: the accounts in the tables.
+        is_thorough: ask about those found gone earlier, too; they may be back.
     """
 
-    def __init__(self, stored: Mapping[int, Row]) -> None:
+    def __init__(self, stored: Mapping[int, Row], *, is_thorough: bool = False) -> None:
         # in another order each run, so that in time each is asked about
         self._stored = dict(random.sample(list(stored.items()), len(stored)))
         self._by_node = {row["node_id"]: row for row in self._stored.values()}
         self._current = dict(stored)
         self._asked: set[int] = set()
+        self._is_thorough = is_thorough
+        self._host: str | None = None
         self._lock = threading.Lock()
 
     @property
@@ -39,26 +46,30 @@ class AccountBook:
             due = [
                 row
                 for number, row in self._stored.items()
-                if number not in self._asked and row["deleted_at"] is None and row["node_id"]
+                if number not in self._asked and row["node_id"] and self._is_due(row)
             ][:at_most]
             self._asked.update(row["id"] for row in due)
         return [row["node_id"] for row in due]
 
-    def moved(self, answers: Mapping[str, Json | None]) -> Rows:
-        """Rows for the accounts that were renamed or have gone since they were loaded.
+    def moved(self, answers: Mapping[str, Json | None], address: str | None = None) -> Rows:
+        """Rows for the accounts that were renamed, have gone or are back since they were loaded.
 
         Args:
             answers: node id to account; None for one that GitHub has no more.
+            address: of anything on this GitHub; where there is none, one of the accounts' is taken.
         """
+        addresses = [address, *(node["url"] for node in answers.values() if node is not None)]
+        with self._lock:
+            self._host = next((_host(each) for each in addresses if each), self._host)
         rows = Rows()
         for node_id, node in answers.items():
-            before = self._by_node.get(node_id)
+            before = self._by_node[node_id]
+            if self._host is None or _host(before["url"]) != self._host:
+                continue
             if node is not None:
                 row = account_row(node)
-            elif before is not None:
-                row = before | {"deleted_at": datetime.now(UTC)}
             else:
-                continue
+                row = before | {"deleted_at": before["deleted_at"] or datetime.now(UTC)}
             if before != row:
                 rows.accounts[row["id"]] = row
         return rows
@@ -69,3 +80,11 @@ class AccountBook:
             found = [row for number, row in accounts.items() if self._current.get(number) != row]
             self._current |= {row["id"]: row for row in found}
         return found
+
+    def _is_due(self, row: Row) -> bool:
+        is_here = self._host is None or _host(row["url"]) == self._host
+        return is_here and (self._is_thorough or row["deleted_at"] is None)
+
+
+def _host(address: str | None) -> str:
+    return urlsplit(address or "").netloc.lower()

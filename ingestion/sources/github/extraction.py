@@ -76,7 +76,7 @@ class Extraction:
             known=known,
             memory=memory,
             options=options,
-            accounts=AccountBook(known.accounts()),
+            accounts=AccountBook(known.accounts(), is_thorough=options.reconcile),
             requests=ThreadPoolExecutor(options.workers, thread_name_prefix="hydrate"),
             stop=stop,
             room=self._room,

@@ -171,7 +171,7 @@ class RepositoryRun:
         return End(self._report, memory if memory != remembered else None, rows)
 
     def _repository_rows(self, page: ListPage, stored: Row | None) -> Rows:
-        rows = self._context.accounts.moved(page.accounts)
+        rows = self._context.accounts.moved(page.accounts, page.repository["url"])
         row = repository_row(page.repository, page.total)
         found = self._context.known.rows(tables.REPOSITORIES, [row["id"]])
         stored = found[0] if found else stored
