@@ -224,6 +224,38 @@ def test_addresses_are_hashed_unless_they_are_asked_for(
         assert (commit["author_email"] is not None) is keep
 
 
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("broken", ["commit", "pull request"])
+def test_addresses_are_not_set_aside_either(
+    client: GitHubClient,
+    repository: Repository,
+    spent: Spent,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
+    keep: bool,
+) -> None:
+    ask = client.graphql
+
+    def spoil(text: str, variables: Any, **options: Any) -> Answer:
+        answer = ask(text, variables, **options)
+        for node in answer.data.get("nodes", ()):
+            if broken == "pull request":
+                del node["title"]
+            else:
+                del node["commits"]["nodes"][0]["commit"]["message"]
+        return answer
+
+    row = next(row for row in repository.pull_requests.values() if 0 < len(row.commits) < 20)
+    monkeypatch.setattr(client, "graphql", spoil)
+    hydrator = Hydrator(
+        client, repository.database_id, repository.name_with_owner, BatchSize(5), spent, keep_emails=keep
+    )
+    letters = hydrator.hydrate([entry(row, is_counted=True)], whole=True).letters
+    address = row.commits[0].commit.author.email
+    assert address and letters
+    assert any(address in letter.payload for letter in letters) is keep
+
+
 @pytest.mark.parametrize("kind", ["resource_limits", "502", "partial"])
 def test_fault_that_never_ends_is_an_error_and_no_half_row(
     api: GitHubDouble, client: GitHubClient, repository: Repository, spent: Spent, kind: Any

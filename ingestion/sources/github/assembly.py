@@ -69,7 +69,8 @@ class Assembler:
                 shaped.rows[table].append(make(item, *arguments))
             except (KeyError, TypeError, ValueError) as error:
                 reason = f"missing field {error}" if isinstance(error, KeyError) else str(error)
-                payload = orjson.dumps(item, default=str).decode()
+                kept = item if self._keep_emails else _without_emails(item)
+                payload = orjson.dumps(kept, default=str).decode()
                 shaped.letters.append(self.letter(entry, node, table.name, reason, payload))
 
         shape(tables.PULL_REQUESTS, shaper.pull_request, node)
@@ -104,3 +105,9 @@ class Assembler:
         return DeadLetter(
             self._repository, self._repository_id, entry.id, entry.node_id, node.get("number"), entity, reason, payload
         )
+
+
+def _without_emails(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_emails(inner) for key, inner in value.items() if key != "email"}
+    return [_without_emails(inner) for inner in value] if isinstance(value, list) else value
