@@ -114,6 +114,8 @@ def search(
 
     if (query is None) == (similar_to is None):
         raise click.UsageError("Give either a query or --similar-to.")
+    if similar_to is not None and kind == "file":
+        raise click.UsageError("--similar-to finds pull requests: leave --kind file out.")
     filters = Filters(
         repo_name=repository,
         author=author,

@@ -26,10 +26,9 @@ def answer(
         clauses.append("lower(mart.author) = lower(%s)")
         parameters.append(route.author)
     if route.path is not None:
-        path = _like(route.path)
-        # the whole path, its end, or the folder
-        on_path = "(file_path = %s or file_path like %s or file_path like %s)"
-        parameters += [route.path, f"%/{path}", f"{path}/%"]
+        # the whole path, its end, the folder or a part in the middle: whole segments, see `is_on`
+        on_path = "'/' || file_path || '/' like %s"
+        parameters.append(f"%/{_like(route.path)}/%")
         if collection is FILE_CHANGES:
             clauses.append(on_path)
         else:
@@ -45,6 +44,11 @@ def answer(
         keys = cursor.fetchall()
     found = {_key(row, collection): row for row in rows.rows_by_key(connection, collection, keys)}
     return [found[key] for key in keys if key in found]
+
+
+def is_on(file_path: str, path: str) -> bool:
+    """Whether a file's path holds the segments of another one in a row."""
+    return f"/{path}/" in f"/{file_path}/"
 
 
 def _key(row: dict[str, Any], collection: Collection) -> tuple[Any, ...]:

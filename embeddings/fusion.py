@@ -20,11 +20,12 @@ def fuse(lexical: Ranking, dense: Ranking) -> list[tuple[str, float]]:
         dense: (id, cosine), best first.
 
     Returns:
-        (id, score), the score 0–1.
+        (id, score), the score 0–1: 1 is the best of every leg that found something.
     """
     lexical_scores, dense_scores = _scaled(lexical, 0.0), _scaled(dense, min((score for _, score in dense), default=0))
+    most = (1 if lexical else 0) + (DENSE_WEIGHT if dense else 0)
     scores = {
-        id: (lexical_scores.get(id, 0.0) + DENSE_WEIGHT * dense_scores.get(id, 0.0)) / (1 + DENSE_WEIGHT)
+        id: (lexical_scores.get(id, 0.0) + DENSE_WEIGHT * dense_scores.get(id, 0.0)) / most
         for id in {**lexical_scores, **dense_scores}
     }
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))

@@ -9,6 +9,7 @@ LONGEST = 240
 # the parts that hold sentences, in the order in which they are shown when none matches better
 _PARTS = ("body", "patch", "commits", "title", "paths")
 _SENTENCE = re.compile(r"(?<=[.!?。])\s+|\n+")
+_TOKEN = re.compile(r"\S+")
 
 
 def best_passage(document: Document, query: str) -> str:
@@ -22,12 +23,33 @@ def best_passage(document: Document, query: str) -> str:
             matches = len(wanted.intersection(terms(sentence)))
             if matches > most:
                 best, most = sentence.strip(), matches
-    return _cut(best)
+    return _cut(best, wanted)
 
 
-def _cut(sentence: str) -> str:
+def _cut(sentence: str, wanted: set[str]) -> str:
     if len(sentence) <= LONGEST:
         return sentence
-    beginning = sentence[: LONGEST - 1]
+    start = _first_match(sentence, wanted)
+    if start < LONGEST // 2:
+        return _beginning(sentence)
+    # some of what comes before the match, from a word on
+    start -= LONGEST // 4
+    space = sentence.find(" ", start, start + LONGEST // 4)
+    return "…" + _beginning(sentence[space + 1 if space >= 0 else start :], LONGEST - 1)
+
+
+def _beginning(sentence: str, longest: int = LONGEST) -> str:
+    if len(sentence) <= longest:
+        return sentence
+    beginning = sentence[: longest - 1]
     # a script without spaces, or one endless word, is cut where it must be
-    return (beginning.rsplit(" ", 1)[0] if " " in beginning[LONGEST // 2 :] else beginning) + "…"
+    return (beginning.rsplit(" ", 1)[0] if " " in beginning[longest // 2 :] else beginning) + "…"
+
+
+def _first_match(sentence: str, wanted: set[str]) -> int:
+    for token in _TOKEN.finditer(sentence):
+        if matching := wanted.intersection(terms(token.group())):
+            # a script without spaces makes one token of a sentence
+            places = (token.group().lower().find(term) for term in matching)
+            return token.start() + min((place for place in places if place >= 0), default=0)
+    return 0

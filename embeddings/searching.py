@@ -1,5 +1,6 @@
 """A query → pull requests or file changes, best first."""
 
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +12,8 @@ from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
 from embeddings import routes, rows
 from embeddings.collections import COLLECTIONS, FILE_CHANGES, PR_INDEX, Collection
-from embeddings.direct import answer
+from embeddings.direct import answer, is_on
+from embeddings.documents import pull_request_document
 from embeddings.encoders import Encoder, choose
 from embeddings.filters import Filters
 from embeddings.fusion import DENSE_WEIGHT, fuse
@@ -35,9 +37,11 @@ QUERY_BYTES = 8_000
 EVERYTHING = Filters()
 NAME_QUERIES = {
     "repo_name": "select repo_name from marts.repo_prs where lower(repo_name) = lower(%s) limit 1",
-    "author": "select author from marts.repo_prs where lower(author) = lower(%s) limit 1",
+    "author": "select username from marts.authors where lower(username) = lower(%s) limit 1",
     "language": "select language from marts.file_changes where lower(language) = lower(%s) limit 1",
 }
+# \m and \M are the beginning and the end of a word
+IN_A_TITLE = r"select exists (select from marts.repo_prs where title ~* ('\m' || %s || '\M'))"
 NOT_SYNCED = "Run python -m embeddings sync"
 
 
@@ -153,10 +157,9 @@ class Searcher:
         query = cut_bytes(query.replace("\x00", " "), QUERY_BYTES).strip()
         if not query:
             raise PlimsollError("the query is empty", remedy="Say what to look for")
-        route = routes.choose(
-            query, lambda login: with_stored_names(self._connection, Filters(author=login)) is not None
-        )
-        explanation = [f"route {route.name}: {route.reason}"]
+        explanation: list[str] = []
+        route = routes.choose(query, lambda word: self._is_login(word, explanation))
+        explanation.append(f"route {route.name}: {route.reason}")
         stored = with_stored_names(self._connection, filters)
         if stored is None:
             explanation.append("the marts know no such repository, author or language")
@@ -164,10 +167,11 @@ class Searcher:
         filters = stored
         if route.name == "direct":
             rows_found = answer(self._connection, collection, route, filters, limit)
-            if rows_found:
+            if rows_found or route.is_certain:
                 explanation.append(f"answered by the marts in SQL: {len(rows_found)} rows")
-                return SearchAnswer("direct", _direct_results(collection, rows_found), explanation)
-            route = Route("hybrid", "the marts have nothing of that name")
+                return SearchAnswer("direct", _direct_results(collection, rows_found, route), explanation)
+            explanation.append("the marts have nothing of that name")
+            route = routes.in_words(query)
             explanation.append(f"route {route.name}: {route.reason}")
         return self._ranked(collection, query, route, filters, limit, explanation)
 
@@ -187,9 +191,20 @@ class Searcher:
         hits: list[tuple[str, float]] = []
         if narrowed is not None:
             expression = " and ".join(part for part in (narrowed.expression(), f"id != {literal(id)}") if part)
-            hits = self.store.search(name, found[0]["vector"], expression, limit)
+            # opposite vectors have a cosine of -1, the same ones by rounding a little more than 1
+            hits = [
+                (hit, min(max(cosine, 0.0), 1.0))
+                for hit, cosine in self.store.search(name, found[0]["vector"], expression, limit)
+            ]
         explanation = [f"route dense: the vectors nearest to that of {id}"]
-        return SearchAnswer("dense", self._results(PR_INDEX, hits, "dense", id), explanation)
+        return SearchAnswer("dense", self._results(PR_INDEX, hits, "dense", self._text(id)), explanation)
+
+    def _text(self, id: str) -> str:
+        """A pull request's title and body; empty if it has left the marts."""
+        for row in rows.rows_by_key(self._connection, PR_INDEX, [_key(id)]):
+            parts = pull_request_document(row).parts
+            return "\n".join(parts.get(part, "") for part in ("title", "body"))
+        return ""
 
     @property
     def store(self) -> Store:
@@ -205,6 +220,17 @@ class Searcher:
             self._encoder = choose(self._settings)
         return self._encoder
 
+    def _is_login(self, word: str, explanation: list[str]) -> bool:
+        """Whether a word is a login and no word of a title, as `docs` or `release` may be."""
+        if with_stored_names(self._connection, Filters(author=word)) is None:
+            return False
+        with self._connection.cursor() as cursor:
+            rows.execute(cursor, IN_A_TITLE, (re.escape(word),))
+            (is_word,) = cursor.fetchone() or (False,)
+        if is_word:
+            explanation.append(f"{word} is a login and a word of titles: write @{word} for what this person opened")
+        return not is_word
+
     def _ranked(
         self, collection: Collection, query: str, route: Route, filters: Filters, limit: int, explanation: list[str]
     ) -> SearchAnswer:
@@ -216,7 +242,9 @@ class Searcher:
             explanation.append(
                 f"lexical: {len(lexical)} documents for the terms {', '.join(dict.fromkeys(query_terms))}"
             )
-            return SearchAnswer("lexical", self._results(collection, lexical[:limit], "lexical", query), explanation)
+            return SearchAnswer(
+                "lexical", self._results(collection, fuse(lexical, [])[:limit], "lexical", query), explanation
+            )
         dense = self._dense(collection, query, filters, depth)
         lexical = pending.result()
         name = "hybrid" if lexical else "dense"
@@ -226,7 +254,11 @@ class Searcher:
         explanation.append(f"dense: {len(dense)} documents by {self.encoder.model}")
         if lexical:
             explanation.append(f"fused: the best of each leg is 1, dense counts {DENSE_WEIGHT:g} times")
-        fused = fuse(lexical, dense)
+        fused = fuse(lexical[:DEPTH], dense[:DEPTH])
+        if len(fused) < limit:
+            # more results must not change the first ones, so what is deeper comes after them
+            first = {id for id, _ in fused}
+            fused += [(id, 0.0) for id, _ in fuse(lexical[DEPTH:], dense[DEPTH:]) if id not in first]
         return SearchAnswer(name, self._results(collection, fused[:limit], name, query), explanation)
 
     def _lexical(
@@ -292,9 +324,15 @@ def _key(id: str) -> tuple[Any, ...]:
     return (repo_name, int(number), path) if separator else (repo_name, int(number))
 
 
-def _direct_results(collection: Collection, found: Sequence[Mapping[str, Any]]) -> list[SearchResult]:
+def _direct_results(collection: Collection, found: Sequence[Mapping[str, Any]], route: Route) -> list[SearchResult]:
     document = rows.SOURCES[collection.alias].document
-    return [_result(collection, row, 1.0, "direct", best_passage(document(row), "")) for row in found]
+    results = []
+    for row in found:
+        passage = best_passage(document(row), "")
+        if route.path is not None and collection is PR_INDEX:
+            passage = next((path for path in row["file_paths"] or [] if is_on(path, route.path)), passage)
+        results.append(_result(collection, row, 1.0, "direct", passage))
+    return results
 
 
 def _result(collection: Collection, row: Mapping[str, Any], score: float, route: str, passage: str) -> SearchResult:

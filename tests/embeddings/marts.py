@@ -12,7 +12,10 @@ from psycopg2 import extensions
 from psycopg2.extras import execute_values
 
 MODELS = Path(__file__).parents[2] / "dbt_project" / "models"
-CONTRACTS = MODELS / "marts" / "what_shipped" / "_what_shipped__models.yml"
+CONTRACTS = (
+    MODELS / "marts" / "core" / "_core__models.yml",
+    MODELS / "marts" / "what_shipped" / "_what_shipped__models.yml",
+)
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 
 # the columns of staging that are read; the views hold more
@@ -76,10 +79,10 @@ class PullRequest:
 
 def contract(mart: str) -> dict[str, str]:
     """Column → type of a mart, as its contract says."""
-    models = yaml.safe_load(CONTRACTS.read_text(encoding="utf-8"))["models"]
     return next(
         {column["name"]: column["data_type"] for column in model["columns"]}
-        for model in models
+        for contracts in CONTRACTS
+        for model in yaml.safe_load(contracts.read_text(encoding="utf-8"))["models"]
         if model["name"] == mart
     )
 
@@ -92,6 +95,8 @@ def create(connection: extensions.connection) -> None:
             columns = ", ".join(f"{name} {kind}" for name, kind in contract(mart).items())
             cursor.execute(f"create table marts.{mart} ({columns})")
             cursor.execute(f"create index on marts.{mart} (pr_id)")
+        columns = ", ".join(f"{name} {kind}" for name, kind in contract("authors").items())
+        cursor.execute(f"create table marts.authors ({columns}, unique (username))")
         cursor.execute(STAGING)
     connection.commit()
 
@@ -155,11 +160,16 @@ def put(connection: extensions.connection, pull_requests: Iterable[PullRequest])
             names = ", ".join(entries[0])
             values = [tuple(entry.values()) for entry in entries]
             execute_values(cursor, f"insert into {table} ({names}) values %s", values, page_size=1000)
+        execute_values(
+            cursor,
+            "insert into marts.authors (username, is_bot) values %s on conflict do nothing",
+            [(author, author.endswith("[bot]")) for author in sorted({each.author for each in pull_requests})],
+        )
     connection.commit()
 
 
 def remove(connection: extensions.connection, pull_requests: Iterable[PullRequest]) -> None:
-    """Take pull requests out of every table."""
+    """Take pull requests out of every table; their authors stay."""
     ids = [each.id for each in pull_requests]
     with connection.cursor() as cursor:
         for table in (

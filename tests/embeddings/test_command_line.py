@@ -55,6 +55,8 @@ def test_sync_search_and_status(run: Any, warehouse: extensions.connection) -> N
     assert (first["pr_number"], first["merged_at"]) == (1, "2024-01-03T00:00:00+00:00")
     code, out, err = run("search", "--similar-to", "acme/ship#1", "--json")
     assert {each["pr_number"] for each in json.loads(out)["results"]} == {2, 3}
+    code, out, err = run("search", "--similar-to", "acme/ship#1", "--kind", "file")
+    assert code == 2 and "leave --kind file out" in err
 
 
 def test_status_tells_a_change_of_model(

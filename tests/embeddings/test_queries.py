@@ -31,8 +31,15 @@ from tests.embeddings.test_documents import pull_request_row
         ("src/upload.py", "direct", {"path": "src/upload.py"}),
         ("Makefile.am", "direct", {"path": "Makefile.am"}),
         ("src/uploads/", "direct", {"path": "src/uploads"}),
+        ("./src/upload.py", "direct", {"path": "src/upload.py"}),
+        ("/src/upload.py", "direct", {"path": "src/upload.py"}),
+        ("src/upload.py:12", "direct", {"path": "src/upload.py"}),
+        ("src/upload.py:12:4", "direct", {"path": "src/upload.py"}),
+        ("src/upload.py#L12-L14", "direct", {"path": "src/upload.py"}),
         ('"retry uploads"', "lexical", {}),
         ("ClientInitKey", "lexical", {}),
+        ('"retry" and "upload"', "hybrid", {}),
+        ('"it\'s retried"', "lexical", {}),
         ("retry_uploads()", "lexical", {}),
         ("ECONNRESET", "lexical", {}),
         ("retry", "hybrid", {}),
@@ -52,6 +59,13 @@ def test_route(query: str, name: str, target: dict[str, object]) -> None:
 def test_one_word_is_a_login_if_somebody_has_it() -> None:
     for query, route in (("jane", "direct"), ("renovate[bot]", "direct"), ("joan", "hybrid"), ("jane wrote", "hybrid")):
         assert choose(query, lambda login: login in ("jane", "renovate[bot]")).name == route
+
+
+def test_only_what_can_mean_nothing_else_is_certain() -> None:
+    for query in ("#12", "PR 12", "acme/ship#12", "https://github.com/acme/ship/pull/12", "@jane", "author: jane"):
+        assert choose(query).is_certain, query
+    for query in ("12", "src/upload.py", "TCP/IP", "Node.js", "asyncio.run", "jane"):
+        assert not choose(query, lambda login: True).is_certain, query
 
 
 @given(st.text(max_size=200))
@@ -99,6 +113,11 @@ def test_fusion_of_one_leg_keeps_its_order() -> None:
     assert fuse([("a", 1.0)], [("a", 0.2)]) == [("a", 1.0)]
 
 
+def test_fusion_gives_the_best_of_a_lonely_leg_a_whole_1() -> None:
+    assert fuse([("a", 7.0), ("b", 3.5)], []) == [("a", 1.0), ("b", 0.5)]
+    assert fuse([], [("a", 0.4), ("b", 0.1)]) == [("a", 1.0), ("b", 0.0)]
+
+
 def test_fusion_counts_the_last_hit_of_the_words_and_not_of_the_meaning() -> None:
     scores = dict(fuse([("a", 10.0), ("b", 9.0)], [("c", 0.9), ("a", 0.5), ("d", 0.4)]))
     # "b" has nearly as many of the words as "a"; "d" is only the least unlike of what is left
@@ -119,6 +138,16 @@ def test_passage_is_the_sentence_that_matches() -> None:
     row = pull_request_row(title="Uploads", body="A first sentence. The nonce is never reused. A third.")
     assert best_passage(pull_request_document(row), "nonce reuse") == "The nonce is never reused."
     assert best_passage(pull_request_document(row), "nothing of it") == "A first sentence."
+
+
+def test_passage_is_cut_around_the_match() -> None:
+    for text, word in (
+        ("word " * 60 + "and so the nonce is unique " + "word " * 60, "nonce"),
+        ("修" * 400 + "超时", "超时"),
+    ):
+        passage = best_passage(pull_request_document(pull_request_row(body=text)), word)
+        assert word in passage and len(passage) <= LONGEST
+        assert passage.startswith("…")
 
 
 @given(st.text(max_size=1000), st.text(max_size=50))

@@ -83,12 +83,50 @@ def test_each_route_answers(searcher: Searcher) -> None:
         ('"release process"', "lexical", 2),
         ("lost connection", "hybrid", 1),
         ("zzzzqq xyzzyx", "dense", None),
-        ("@nobody-at-all", "hybrid", None),
+        ("charts.lazily", "lexical", 5),
+        ("dropped/connection", "hybrid", 1),
+        ("99", "dense", None),
+        ("lost/charts/99", "hybrid", None),
     ):
         answer = searcher.search(query)
         assert answer.route == route, query
         assert answer.explanation[0].startswith("route")
         assert first is None or answer.results[0].pr_number == first, query
+
+
+def test_what_can_mean_nothing_else_is_found_or_not(searcher: Searcher) -> None:
+    for query in ("acme/ship#99999", "#99999", "https://github.com/acme/ship/pull/99999", "@nobody", "author: nobody"):
+        answer = searcher.search(query)
+        assert (answer.route, answer.results) == ("direct", []), query
+    assert numbers(searcher, "#1", filters=Filters(author="ken")) == []
+
+
+def test_a_login_that_is_a_word_of_titles_is_searched_as_a_word(
+    settings: Settings, warehouse: extensions.connection
+) -> None:
+    put(warehouse, [PullRequest(9, "Tidy up", author="dashboard"), PullRequest(10, "Tidy up", author="docs-2")])
+    with searching(settings) as searcher:
+        answer = searcher.search("dashboard", limit=1)
+        assert (answer.route, answer.results[0].pr_number) == ("hybrid", 5)
+        assert "write @dashboard" in answer.explanation[0]
+        assert numbers(searcher, "@dashboard") == [9]
+        assert numbers(searcher, "docs-2") == [10]
+
+
+def test_a_path_is_found_wherever_it_stands(searcher: Searcher) -> None:
+    for query in (
+        "src/keys/package.py",
+        "./src/keys/package.py:12",
+        "/src/keys/package.py",
+        "package.py",
+        "keys",
+        "src/keys/",
+    ):
+        for kind in ("pr", "file"):
+            assert 4 in numbers(searcher, query, kind=kind), (query, kind)
+    assert numbers(searcher, "ocs/release.md") != [2]
+    result = searcher.search("docs/keys.md").results[0]
+    assert (result.pr_number, result.passage) == (4, "docs/keys.md")
 
 
 def test_results_say_what_the_marts_say_now(settings: Settings, warehouse: extensions.connection) -> None:
@@ -108,6 +146,15 @@ def test_scores_fall_and_passages_match(searcher: Searcher) -> None:
     assert [result.score for result in results] == sorted((result.score for result in results), reverse=True)
     assert results[0].passage == "The migration is not reversible."
     assert {result.route for result in results} == {"hybrid"}
+
+
+def test_scores_are_between_0_and_1(searcher: Searcher) -> None:
+    for query, route in (("ClientInitKey", "lexical"), ("zzzzqq xyzzyx", "dense"), ("lost connection", "hybrid")):
+        answer = searcher.search(query)
+        scores = [result.score for result in answer.results]
+        assert answer.route == route
+        assert min(scores) >= 0 and 0.6 < max(scores) <= 1
+    assert all(0 <= result.score <= 1 for result in searcher.similar("acme/ship", 1).results)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +190,20 @@ def test_files_are_found_by_what_they_are(searcher: Searcher) -> None:
     assert {each.file_path for each in folder} == {"docs/release.md", "docs/keys.md"}
 
 
+def test_a_higher_limit_only_adds(settings: Settings, warehouse: extensions.connection) -> None:
+    words = ("retry", "upload", "chart", "key", "release")
+    pull_requests = [
+        PullRequest(n, f"{words[n % 5]} {words[n % 3]}", body=f"{words[n % 4]} {n}", branch=words[n % 2])
+        for n in range(10, 150)
+    ]
+    put(warehouse, pull_requests)
+    with searching(settings) as searcher:
+        few = numbers(searcher, "retry the chart of 17", limit=10)
+        many = numbers(searcher, "retry the chart of 17", limit=120)
+    assert many[:10] == few
+    assert len(set(many)) == 120
+
+
 def test_limit_is_kept(searcher: Searcher) -> None:
     assert len(numbers(searcher, "the", limit=3)) == 3
     assert len(numbers(searcher, "uploads and keys", limit=2)) == 2
@@ -154,6 +215,19 @@ def test_similar_leaves_itself_out(searcher: Searcher) -> None:
     assert len(answer.results) == 3
     with pytest.raises(PlimsollError, match="acme/ship#99: no such pull request"):
         searcher.similar("acme/ship", 99)
+
+
+def test_similar_shows_what_is_like_the_given_one(settings: Settings, warehouse: extensions.connection) -> None:
+    put(
+        warehouse,
+        [
+            PullRequest(11, "Make every nonce unique", body="A nonce came twice."),
+            PullRequest(12, "Other keys", body="We ship this for number 11. The nonce is fresh."),
+        ],
+    )
+    with searching(settings) as searcher:
+        passages = {result.pr_number: result.passage for result in searcher.similar("acme/ship", 11).results}
+    assert passages[12] == "The nonce is fresh."
 
 
 AWKWARD = [
