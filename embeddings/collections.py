@@ -1,7 +1,8 @@
 """The collections, declared as data.
 
 `pr_index` and `file_changes` are aliases. Behind each stands a collection that is named after the model and its
-dimension, so that vectors of different models never meet and a new model is filled beside the one in use.
+dimension, so that vectors of different models never meet and a new model is filled beside the one in use. What follows
+in its name is chance, so that no two collections share a name, in however many Milvuses they are.
 """
 
 import re
@@ -46,8 +47,8 @@ class Collection:
     mart: str
     fields: tuple[Field, ...]
 
-    def name(self, model: str, dimension: int) -> str:
-        """The name of the collection of this model and dimension; one that is filled anew has a number after it."""
+    def base_name(self, model: str, dimension: int) -> str:
+        """How the names of the collections of this model and dimension begin."""
         slug = re.sub(r"[^a-z0-9]+", "_", model.lower()).strip("_")
         return f"{self.alias}_{slug}_{dimension}_v{SCHEMA_VERSION}"
 
@@ -55,8 +56,7 @@ class Collection:
         """Whether a collection's vectors are of this model and dimension; None for any."""
         if dimension is None:
             return any(self.is_of(name, model, int(number)) for number in re.findall(r"_(\d+)(?=_)", name))
-        base = self.name(model, dimension)
-        return name == base or name.startswith(f"{base}_")
+        return name.startswith(f"{self.base_name(model, dimension)}_")
 
 
 def _fields(mart: str, path: str, language: str, lines: str) -> tuple[Field, ...]:

@@ -13,9 +13,12 @@ from datetime import datetime
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 from psycopg2.extras import execute_values
 
+from embeddings.collections import Collection
 from warehouse.errors import PlimsollError
 
 SCHEMA = "search"
+# a collection may be in a Milvus that is not the one in use now; one that was not synced for so long is given up
+KEPT_DAYS = 90
 DDL = f"""
 create schema if not exists {SCHEMA};
 
@@ -33,6 +36,16 @@ create index if not exists entities_by_repository on {SCHEMA}.entities (collecti
 comment on table {SCHEMA}.entities is
     'One row per entity that Milvus has acknowledged; with a refusal, per document that the model refuses to embed.';
 comment on column {SCHEMA}.entities.stamp is 'Hash of the row that it was made of; null when that is not known.';
+
+create table if not exists {SCHEMA}.collections (
+    name text primary key,
+    alias text not null,
+    model text not null,
+    dimension integer not null,
+    created_at timestamptz not null default now()
+);
+comment on table {SCHEMA}.collections is
+    'One row per collection that this warehouse has made, in whichever Milvus; written before the collection is.';
 
 create table if not exists {SCHEMA}.syncs (
     collection text not null,
@@ -185,6 +198,69 @@ def prepare(connection: PsycopgConnection) -> None:
     connection.commit()
 
 
+def record_collection(
+    connection: PsycopgConnection, collection: Collection, name: str, model: str, dimension: int
+) -> None:
+    """Remember that a collection is this warehouse's own, unless that is known."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"insert into {SCHEMA}.collections (name, alias, model, dimension) values (%s, %s, %s, %s) "
+            "on conflict (name) do nothing",
+            (name, collection.alias, model, dimension),
+        )
+
+
+def own_collections(
+    connection: PsycopgConnection, collection: Collection, model: str | None = None, dimension: int | None = None
+) -> list[str]:
+    """The names of the collections that this warehouse has made for an alias, newest first.
+
+    Args:
+        connection: the warehouse.
+        collection: what is behind the alias.
+        model: only those of this model; None for any.
+        dimension: only those of this length; None for any.
+    """
+    query = f"""
+        select name from {SCHEMA}.collections
+        where alias = %s and model = coalesce(%s, model) and dimension = coalesce(%s, dimension)
+        order by created_at desc, name
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query, (collection.alias, model, dimension))
+        return [row[0] for row in cursor.fetchall()]
+
+
+def forget_collections(
+    connection: PsycopgConnection, collection: Collection, dropped: Sequence[str], present: Sequence[str]
+) -> None:
+    """Remove what is known of collections that are no more.
+
+    Args:
+        connection: the warehouse; the caller commits.
+        collection: what is behind the alias.
+        dropped: the names of those that were dropped.
+        present: what Milvus has; of what it has not, those are given up that no sync has used for `KEPT_DAYS`.
+    """
+    unused = f"""
+        delete from {SCHEMA}.collections as collections
+        where
+            alias = %(alias)s
+            and (
+                name = any(%(dropped)s)
+                or name <> all(%(present)s)
+                and created_at < now() - make_interval(days => {KEPT_DAYS})
+                and not exists (
+                    select from {SCHEMA}.syncs
+                    where syncs.name = collections.name and finished_at > now() - make_interval(days => {KEPT_DAYS})
+                )
+            )
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(unused, {"alias": collection.alias, "dropped": list(dropped), "present": list(present)})
+        cursor.execute(f"delete from {SCHEMA}.entities where collection not in (select name from {SCHEMA}.collections)")
+
+
 def record_sync(connection: PsycopgConnection, report: SyncReport, started_at: datetime) -> None:
     """Write the row of a finished sync."""
     with connection.cursor() as cursor:
@@ -211,10 +287,10 @@ def record_sync(connection: PsycopgConnection, report: SyncReport, started_at: d
         )
 
 
-def last_sync(connection: PsycopgConnection, alias: str) -> tuple[str | None, datetime | None]:
-    """(model, end) of the last finished sync of a collection; Nones before the first."""
-    query = f"select model, finished_at from {SCHEMA}.syncs where collection = %s order by finished_at desc limit 1"
+def last_sync(connection: PsycopgConnection, name: str) -> tuple[str | None, datetime | None]:
+    """(model, end) of the last finished sync of a collection, by its full name; Nones before the first."""
+    query = f"select model, finished_at from {SCHEMA}.syncs where name = %s order by finished_at desc limit 1"
     with connection.cursor() as cursor:
-        cursor.execute(query, (alias,))
+        cursor.execute(query, (name,))
         row = cursor.fetchone()
     return (row[0], row[1]) if row else (None, None)

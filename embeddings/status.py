@@ -131,7 +131,7 @@ def _collection_status(
         )
         for repo_name in repo_names
     ]
-    model, finished_at = ledgers.last_sync(connection, collection.alias)
+    model, finished_at = ledgers.last_sync(connection, name) if name else (None, None)
     is_other = name is not None and configured is not None and not collection.is_of(name, *configured)
     next_model = configured[0] if is_other and configured else None
     return CollectionStatus(collection.alias, name, model, finished_at, next_model, repositories)

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +22,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 READ_ROWS = 2000
 LITE_BUFFER_BYTES = 32 * 1024 * 1024
 NEVER_MS = 2**31 - 1
+# of Lite and of a server
+NO_SUCH_ALIAS = (100, 1600)
 # what a string of the filter language cannot hold as it is
 ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
 REMEDY = "Check MILVUS_URL and MILVUS_TOKEN, or unset them for Milvus Lite"
@@ -99,12 +101,7 @@ class Store:
         Raises:
             PlimsollError: Milvus refused, or has gone away.
         """
-        from pymilvus import MilvusException
-
-        try:
-            return getattr(self._client, method)(*arguments, **options)
-        except MilvusException as error:
-            raise PlimsollError(f"Milvus: {method}: {_reason(error, '')}", remedy=REMEDY) from error
+        return _answer(method, getattr(self._client, method), *arguments, **options)
 
     @property
     def is_lite(self) -> bool:
@@ -113,20 +110,18 @@ class Store:
 
     def alias_target(self, alias: str) -> str | None:
         """The collection behind an alias; None if there is none."""
-        for name in self.collections():
-            found = self._call("list_aliases", collection_name=name)
-            aliases = found.get("aliases", []) if isinstance(found, dict) else found
-            if alias in aliases:
-                return str(name)
-        return None
+        from pymilvus import MilvusException
+
+        try:
+            return str(self._client.describe_alias(alias)["collection_name"])
+        except MilvusException as error:
+            if error.code in NO_SUCH_ALIAS:
+                return None
+            raise _failure("describe_alias", error) from error
 
     def collections(self) -> list[str]:
         """Every collection."""
         return sorted(self._call("list_collections"))
-
-    def collections_of(self, collection: Collection) -> list[str]:
-        """Every collection that was ever made for this alias and is still there."""
-        return [name for name in self.collections() if name.startswith(f"{collection.alias}_")]
 
     def create(self, collection: Collection, name: str, dimension: int) -> None:
         """Make a collection with its index unless they are there."""
@@ -175,7 +170,7 @@ class Store:
             "query_iterator", name, filter=expression, output_fields=list(fields), batch_size=READ_ROWS
         )
         try:
-            while batch := iterator.next():
+            while batch := _answer("query_iterator", iterator.next):
                 yield from batch
         finally:
             iterator.close()
@@ -236,6 +231,24 @@ def ping(settings: Settings) -> dict[str, Any]:
     """
     with Store.open(settings) as store:
         return {"url": settings.milvus_uri, "collections": store.collections()}
+
+
+def _answer(method: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What Milvus answers to a call.
+
+    Raises:
+        PlimsollError: it refused, or has gone away.
+    """
+    from pymilvus import MilvusException
+
+    try:
+        return call(*arguments, **options)
+    except MilvusException as error:
+        raise _failure(method, error) from error
+
+
+def _failure(method: str, error: Exception) -> PlimsollError:
+    return PlimsollError(f"Milvus: {method}: {_reason(error, '')}", remedy=REMEDY)
 
 
 def _quieten() -> None:

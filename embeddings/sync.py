@@ -5,6 +5,7 @@ sync that is killed anywhere leaves at most one batch to repeat.
 """
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -100,12 +101,15 @@ class CollectionSync:
         started_at, started = datetime.now(UTC), time.monotonic()
         usage = self._encoder.usage
         calls, tokens = usage.calls, usage.tokens
+        ledgers.prepare(self._writer)
+        self._lexical.prepare()
         current = self._store.alias_target(self.collection.alias)
         name = self._name(current, full_refresh)
         report = SyncReport(self.collection.alias, name, self._encoder.model)
+        # before the collection is made: a kill between the two must not leave one that nobody knows
+        ledgers.record_collection(self._writer, self.collection, name, self._encoder.model, self._encoder.dimension)
+        self._writer.commit()
 
-        ledgers.prepare(self._writer)
-        self._lexical.prepare()
         self._store.create(self.collection, name, self._encoder.dimension)
         ledger = Ledger(self._writer, name)
         reconcile(self._store, ledger)
@@ -125,7 +129,7 @@ class CollectionSync:
         self._store.flush(name)
         if name != current:
             self._store.switch_alias(self.collection.alias, name)
-        self._drop_others(name)
+        self._drop_others(name, current)
         report.calls, report.tokens = usage.calls - calls, usage.tokens - tokens
         report.cost_usd = self._encoder.price(report.tokens)
         report.seconds = time.monotonic() - started
@@ -154,13 +158,21 @@ class CollectionSync:
         return Estimate(self.collection.alias, documents, embed, tokens, self._encoder.price(tokens))
 
     def _name(self, current: str | None, full_refresh: bool) -> str:
+        """The collection to fill: the one in use, else one that an earlier sync left unfinished, else a new one.
+
+        Only collections that this warehouse has made: another's would lose all that these marts do not have.
+        """
         model, dimension = self._encoder.model, self._encoder.dimension
-        base = self.collection.name(model, dimension)
-        if full_refresh:
-            return f"{base}_{int(time.time())}"
-        if current is not None and self.collection.is_of(current, model, dimension):
-            return current
-        return base
+        if not full_refresh:
+            present = self._store.collections()
+            usable = [
+                name
+                for name in ledgers.own_collections(self._writer, self.collection, model, dimension)
+                if name in present and self.collection.is_of(name, model, dimension)
+            ]
+            if usable:
+                return current if current in usable else usable[0]
+        return f"{self.collection.base_name(model, dimension)}_{secrets.token_hex(4)}"
 
     def _repositories(
         self, counts: Mapping[str, int], ledger: Ledger, repository: str | None, *, is_new: bool
@@ -268,12 +280,21 @@ class CollectionSync:
             self._writer.commit()
         report.deleted += len(ids)
 
-    def _drop_others(self, name: str) -> None:
-        """Remove the collections of other models and of syncs that were given up."""
-        for other in self._store.collections_of(self.collection):
-            if other != name:
-                self._store.drop(other)
-                Ledger(self._writer, other).clear()
+    def _drop_others(self, name: str, before: str | None) -> None:
+        """Remove this warehouse's collections of other models and of syncs that were given up."""
+        own, present = ledgers.own_collections(self._writer, self.collection), self._store.collections()
+        if before is not None and before not in own:
+            logger.warning(
+                "%s led to %s, which this warehouse has not made: it is left there; "
+                "each warehouse needs a Milvus database of its own",
+                self.collection.alias,
+                before,
+            )
+        others = [other for other in own if other in present and other != name]
+        for other in others:
+            self._store.drop(other)
+        ledgers.forget_collections(self._writer, self.collection, others, present)
+        self._writer.commit()
 
 
 def reconcile(store: Store, ledger: Ledger) -> bool:

@@ -41,11 +41,11 @@ def test_the_schema_has_a_text_key_and_a_vector() -> None:
 
 
 def test_models_never_share_a_collection() -> None:
-    names = {PR_INDEX.name("a", 8), PR_INDEX.name("a", 16), PR_INDEX.name("b", 8), FILE_CHANGES.name("a", 8)}
-    assert len(names) == 4
-    name = PR_INDEX.name("text-embedding-3-small", 1536)
+    names = {collection.base_name(*model) for collection in (PR_INDEX, FILE_CHANGES) for model in (("a", 8), ("b", 8))}
+    assert len({*names, PR_INDEX.base_name("a", 16)}) == 5
+    name = PR_INDEX.base_name("text-embedding-3-small", 1536)
     assert name == "pr_index_text_embedding_3_small_1536_v1"
-    assert PR_INDEX.is_of(f"{name}_1732240000", "text-embedding-3-small", 1536)
-    assert not PR_INDEX.is_of(f"{name}0", "text-embedding-3-small", 1536)
-    assert PR_INDEX.is_of(f"{name}_1732240000", "text-embedding-3-small", None)
-    assert not PR_INDEX.is_of(name, "text-embedding", None)
+    assert PR_INDEX.is_of(f"{name}_17322400", "text-embedding-3-small", 1536)
+    assert not PR_INDEX.is_of(f"{name}0_17322400", "text-embedding-3-small", 1536)
+    assert PR_INDEX.is_of(f"{name}_17322400", "text-embedding-3-small", None)
+    assert not PR_INDEX.is_of(f"{name}_17322400", "text-embedding", None)

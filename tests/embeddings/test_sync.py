@@ -5,6 +5,7 @@ from contextlib import closing
 import pytest
 from psycopg2 import extensions
 
+from embeddings import ledger as ledgers
 from embeddings.changes import Changes
 from embeddings.collections import COLLECTIONS, PR_INDEX, milvus_schema
 from embeddings.ledger import only_one
@@ -246,7 +247,7 @@ def test_search_never_sees_a_half_filled_collection(
     assert set(seen) == {(old, 12)}
     new = sidecar.store.alias_target("pr_index")
     assert new != old
-    assert sidecar.store.collections_of(PR_INDEX) == [new]
+    assert sidecar.store.collections() == [new]
     assert {len(entity["vector"]) for entity in sidecar.entities().values()} == {24}
 
 
@@ -304,12 +305,92 @@ def test_sync_heals_what_was_lost_on_one_side(sidecar: Sidecar, warehouse: exten
 
 def test_a_collection_left_without_its_index_gets_one(sidecar: Sidecar, warehouse: extensions.connection) -> None:
     put(warehouse, made_up(3))
-    name = PR_INDEX.name(sidecar.encoder.model, sidecar.encoder.dimension)
+    model, dimension = sidecar.encoder.model, sidecar.encoder.dimension
+    name = f"{PR_INDEX.base_name(model, dimension)}_0badcafe"
+    ledgers.prepare(warehouse)
+    ledgers.record_collection(warehouse, PR_INDEX, name, model, dimension)
+    warehouse.commit()
     # what a kill leaves between the two steps in which Milvus makes a collection
-    sidecar.store._call("create_collection", name, schema=milvus_schema(PR_INDEX, sidecar.encoder.dimension))
-    assert sidecar.sync().embedded == 3
+    sidecar.store._call("create_collection", name, schema=milvus_schema(PR_INDEX, dimension))
+    assert sidecar.sync().name == name
     assert sidecar.store._call("list_indexes", name) == ["vector"]
     assert len(sidecar.entities()) == 3
+
+
+def test_two_milvuses_never_answer_for_each_other(
+    sidecar: Sidecar, warehouse: extensions.connection, settings: Settings
+) -> None:
+    put(warehouse, made_up(4))
+    sidecar.sync()
+    with Sidecar.open(
+        settings.model_copy(update={"milvus_url": f"{settings.milvus_url}.2.db"}), HashEncoder()
+    ) as other:
+        estimate = CollectionSync(PR_INDEX, other.store, other.encoder, other.reader, other.writer).estimate()
+        assert (estimate.documents, estimate.embed) == (4, 4)
+        found = status(other.store, warehouse)[0]
+        assert (found.has_drift, found.model, found.last_sync) == (True, None, None)
+        assert other.sync().embedded == 4
+        put(warehouse, [PullRequest(2, "Another title")])
+        assert other.sync().embedded == 1
+    found = status(sidecar.store, warehouse)[0]
+    assert (found.has_drift, found.repositories[0].changed) == (True, 1)
+    assert sidecar.sync().embedded == 1
+    assert sidecar.entities()["acme/ship#2"]["title"] == "Another title"
+
+
+def test_collections_of_others_are_left_alone(
+    sidecar: Sidecar, warehouse: extensions.connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(warehouse, made_up(4))
+    # another warehouse in the same Milvus, with other pull requests and the same model and alias
+    theirs = f"{PR_INDEX.base_name(sidecar.encoder.model, sidecar.encoder.dimension)}_deadbeef"
+    sidecar.store.create(PR_INDEX, theirs, sidecar.encoder.dimension)
+    sidecar.store.switch_alias("pr_index", theirs)
+    sidecar.store.create(PR_INDEX, "file_changes_of_mine", 8)
+    entity = {field.name: "x" for field in PR_INDEX.fields if field.kind == "text"}
+    entity |= {field.name: 0 for field in PR_INDEX.fields if field.kind in ("integer", "double")}
+    entity |= {field.name: False for field in PR_INDEX.fields if field.kind == "boolean"}
+    sidecar.store.upsert(theirs, [{**entity, "labels": [], "vector": [1.0] * sidecar.encoder.dimension}])
+    for alias in COLLECTIONS:
+        sidecar.sync(alias)
+    sidecar.sync(full_refresh=True)
+    assert f"pr_index led to {theirs}, which this warehouse has not made" in caplog.text
+    assert sidecar.store.count(theirs) == 1
+    assert {theirs, "file_changes_of_mine"} < set(sidecar.store.collections())
+    assert len(sidecar.store.collections()) == 4
+    # when they have taken the alias back, ours is still known
+    sidecar.store.switch_alias("pr_index", theirs)
+    assert (sidecar.sync().embedded, len(sidecar.entities())) == (0, 4)
+
+
+def test_what_is_known_of_lost_collections_does_not_pile_up(
+    sidecar: Sidecar, warehouse: extensions.connection, settings: Settings
+) -> None:
+    def known() -> tuple[int, int]:
+        with warehouse.cursor() as cursor:
+            cursor.execute("select (select count(*) from search.collections), (select count(*) from search.entities)")
+            row = cursor.fetchone()
+        warehouse.commit()
+        assert row
+        return row
+
+    put(warehouse, made_up(3))
+    with Sidecar.open(
+        settings.model_copy(update={"milvus_url": f"{settings.milvus_url}.2.db"}), HashEncoder()
+    ) as other:
+        other.sync()
+    sidecar.sync()
+    assert known() == (2, 6)
+    with warehouse.cursor() as cursor:
+        cursor.execute("update search.collections set created_at = created_at - interval '100 days'")
+        warehouse.commit()
+        sidecar.sync()
+        # it may be in use in the other Milvus: it was synced
+        assert known() == (2, 6)
+        cursor.execute("update search.syncs set finished_at = finished_at - interval '100 days'")
+    warehouse.commit()
+    sidecar.sync()
+    assert known() == (1, 3)
 
 
 def test_status_tells_drift(sidecar: Sidecar, warehouse: extensions.connection) -> None:
