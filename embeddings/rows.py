@@ -105,10 +105,15 @@ def rows_of_repository(
 def stream(
     connection: PsycopgConnection, query: str, parameters: Sequence[Any] | Mapping[str, Any], name: str
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a query, read a few thousand at a time by a cursor of this name."""
-    with connection.cursor(name) as cursor:
+    """The rows of a query, read a few thousand at a time by a cursor of this name; commits what went before.
+
+    Postgres sets the rows aside first: whoever embeds them on the way holds no lock on the marts, and dbt can replace
+    them meanwhile.
+    """
+    with connection.cursor(name, withhold=True) as cursor:
         cursor.itersize = FETCH_ROWS
         execute(cursor, query, parameters)
+        connection.commit()
         names: list[str] = []
         for values in cursor:
             # a named cursor knows its columns from the first row on

@@ -120,6 +120,8 @@ class CollectionSync:
         report.documents = sum(counts.get(repo_name, 0) for repo_name in repositories)
         changes = Changes(self._reader, self.collection, name)
         pending = changes.count_by_repository(repositories)
+        # no lock on the marts is held while anything is embedded: dbt may be about to replace them
+        self._reader.commit()
         advance(report.documents - sum(pending.values()))
         for repo_name in pending:
             self._sync_repository(ledger, repo_name, changes, report, advance)
@@ -202,8 +204,6 @@ class CollectionSync:
                 self._write(ledger, repo_name, batch, report)
                 advance(len(batch))
                 batch = []
-        # the reading transaction ends here, so that a long sync does not hold back vacuum
-        self._reader.commit()
         self._write(ledger, repo_name, batch, report)
         advance(len(batch))
 
@@ -322,7 +322,8 @@ def reconcile(store: Store, ledger: Ledger) -> bool:
 
 def total_documents(connection: PsycopgConnection, collections: Iterable[Collection], repository: str | None) -> int:
     """How many documents a sync will look at, for its progress bar."""
-    counts = (rows.count_by_repository(connection, collection) for collection in collections)
+    counts = [rows.count_by_repository(connection, collection) for collection in collections]
+    connection.commit()
     return sum(
         number
         for count in counts

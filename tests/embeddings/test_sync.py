@@ -11,7 +11,7 @@ from embeddings.collections import COLLECTIONS, PR_INDEX, milvus_schema
 from embeddings.ledger import only_one
 from embeddings.lexical import LexicalIndex
 from embeddings.status import status
-from embeddings.sync import CollectionSync
+from embeddings.sync import CollectionSync, total_documents
 from tests.embeddings.conftest import HashEncoder
 from tests.embeddings.marts import File, PullRequest, put, remove
 from tests.embeddings.syncing import Sidecar
@@ -421,6 +421,29 @@ def test_status_tells_drift_where_as_many_came_as_went(
     sidecar.sync(alias)
     found = {each.collection: each.repositories[0] for each in status(sidecar.store, warehouse)}[alias]
     assert (found.new, found.gone, found.has_drift) == (0, 0, False)
+
+
+def test_dbt_can_replace_the_marts_while_a_sync_embeds(
+    sidecar: Sidecar, warehouse: extensions.connection, settings: Settings
+) -> None:
+    replaced = []
+
+    class Rebuilding(HashEncoder):
+        def encode(self, texts):  # type: ignore[no-untyped-def]
+            with closing(connect(settings)) as dbt, dbt.cursor() as cursor:
+                cursor.execute("set lock_timeout = '2s'")
+                cursor.execute("alter table marts.repo_prs rename to repo_prs_old")
+                cursor.execute("alter table marts.repo_prs_old rename to repo_prs")
+                cursor.execute("alter table staging.stg_github__pull_requests add column if not exists more text")
+                dbt.commit()
+            replaced.append(texts)
+            return super().encode(texts)
+
+    put(warehouse, made_up(5) + made_up(5, "acme/other"))
+    # as the command line does first, for its progress bar
+    assert total_documents(sidecar.reader, [PR_INDEX], None) == 10
+    assert sidecar.sync(encoder=Rebuilding()).embedded == 10
+    assert len(replaced) == 4
 
 
 def test_a_second_sync_at_the_same_time_is_refused(settings: Settings) -> None:
