@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 PIPELINE = "github"
 LOADING_LOCK = (0x504C494D, 0)
-"""Advisory lock around a load: all runs share dlt's staging tables."""
+"""Advisory lock around a load: all runs share dlt's staging tables and its state."""
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
 
 
@@ -206,11 +206,13 @@ class Loader:
 
     def _load(self, package: Package) -> None:
         try:
-            self._pipeline.extract(package_source(package))
-            # before the load: a kill between loses no letter
-            self._ledger.set_aside(package.letters)
-            self._pipeline.normalize()
             with self._alone():
+                # dlt writes its state whole: what another run has remembered since goes into it
+                restore(self._pipeline, self._store)
+                self._pipeline.extract(package_source(package))
+                # before the load: a kill between loses no letter
+                self._ledger.set_aside(package.letters)
+                self._pipeline.normalize()
                 self._pipeline.load(raise_on_failed_jobs=True)
         except Exception as error:
             cause: BaseException = error

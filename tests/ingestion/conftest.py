@@ -1,5 +1,6 @@
 """The sample organisation behind the double, and clients that do not sit out GitHub's pauses."""
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,17 @@ def at(settings: Settings, api: GitHubDouble, token: str = TOKEN) -> Settings:
     """Returns the settings with the double in GitHub's place."""
     addresses = {"github_api_url": api.url, "github_graphql_url": api.graphql_url, "github_token": SecretStr(token)}
     return settings.model_copy(update=addresses)
+
+
+def at_command_line(settings: Settings, api: GitHubDouble, token: str = TOKEN) -> dict[str, str]:
+    """Returns the environment that points a command at the double and at a database of the embedded server."""
+    return os.environ | {
+        "PLIMSOLL_HOME": str(settings.home),
+        "DATABASE_URL": settings.database.url,
+        "GITHUB_API_URL": api.url,
+        "GITHUB_GRAPHQL_URL": api.graphql_url,
+        "GITHUB_TOKEN": token,
+    }
 
 
 def run(settings: Settings, *repositories: str, owners: tuple[str, ...] = (), **options: Any) -> Outcome:

@@ -3,21 +3,26 @@
 import logging
 import math
 import re
+import subprocess
+import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from ingestion import progress
-from ingestion.loading import Selection, load
+from ingestion.loading import Loader, Selection, load, open_pipeline, restore
+from ingestion.raw_store import RawStore
 from ingestion.sources.github import extraction, listing, repository_run
 from ingestion.sources.github.accounts import AccountBook
 from ingestion.sources.github.listing import PullRequestList
 from ingestion.sources.github.reports import Options
 from tests.github_api import GitHubDouble, Limits, Organisation
 from tests.github_api.model import Account, File, PullRequest, Repository
-from tests.ingestion.conftest import at, pull_request_titled, run
+from tests.ingestion.conftest import at, at_command_line, pull_request_titled, run
 from tests.ingestion.warehouse_copy import Contents, contents, differences, execute, query
+from warehouse.postgres import connect
 from warehouse.settings import Settings
 
 QUAYSIDE = "harbour-works/quayside"
@@ -449,6 +454,32 @@ def test_patches_are_remembered_for_the_next_run(settings: Settings, api: GitHub
     run(at(settings, api), SERVICE)
     text = "select patch_status from raw_github.pull_request_files where pull_request_id = %s"
     assert query(settings, text, row.database_id) == [("loaded",)]
+
+
+@pytest.mark.parametrize(("place", "moment", "mine"), [(Loader, "load", QUAYSIDE), (PullRequestList, "first", SERVICE)])
+def test_what_another_run_remembers_meanwhile_is_kept(
+    loaded: Settings, api: GitHubDouble, monkeypatch: pytest.MonkeyPatch, place: type, moment: str, mine: str
+) -> None:
+    service, quayside = api.organisation.repository(SERVICE), api.organisation.repository(QUAYSIDE)
+    assert service is not None and quayside is not None
+    before = getattr(place, moment)
+    for repository in (service, quayside):
+        api.mutate.open(repository, title="Since the last run", author=None)
+
+    def after_another_run(*arguments: Any) -> Any:
+        monkeypatch.setattr(place, moment, before)
+        command = [sys.executable, "-m", "ingestion", "github", "--repo", SERVICE, "--with-patches"]
+        subprocess.run(command, env=at_command_line(loaded, api), check=True, capture_output=True)
+        return before(*arguments)
+
+    monkeypatch.setattr(place, moment, after_another_run)
+    assert run(loaded, mine).is_complete
+    with closing(connect(loaded, autocommit=True)) as connection, open_pipeline(loaded) as pipeline:
+        memory = restore(pipeline, RawStore(connection, "raw_github"))
+    assert memory[str(service.database_id)]["with_patches"]
+    for repository in (service, quayside) if mine == QUAYSIDE else (service,):
+        newest = max(row.updated_at for row in repository.pull_requests.values())
+        assert memory[str(repository.database_id)]["watermark"] == newest
 
 
 def test_dates_choose_pull_requests_and_a_later_run_brings_the_rest(

@@ -1,6 +1,5 @@
 """Killed at any moment, and run again: the tables end as if it had never happened."""
 
-import os
 import random
 import signal
 import subprocess
@@ -21,7 +20,7 @@ from tests.databases import database
 from tests.github_api import GitHubDouble, Limits, Organisation, sample
 from tests.github_api.model import PullRequest
 from tests.ingestion import killable
-from tests.ingestion.conftest import SMALL, TOKEN, at, run
+from tests.ingestion.conftest import SMALL, TOKEN, at, at_command_line, run
 from tests.ingestion.warehouse_copy import contents, differences, query
 from warehouse.errors import PlimsollError
 from warehouse.postgres import connect
@@ -183,14 +182,3 @@ def test_interrupt_finishes_the_package_in_hand_and_says_so(settings: Settings, 
         assert run(at(settings, api)).is_complete
     statuses = query(settings, "select distinct status from raw_github.sync_runs where status <> 'done'")
     assert statuses == [("stopped",)]
-
-
-def at_command_line(settings: Settings, api: GitHubDouble, token: str = TOKEN) -> dict[str, str]:
-    """Returns the environment that points a command at the double and at a database of the embedded server."""
-    return os.environ | {
-        "PLIMSOLL_HOME": str(settings.home),
-        "DATABASE_URL": settings.database.url,
-        "GITHUB_API_URL": api.url,
-        "GITHUB_GRAPHQL_URL": api.graphql_url,
-        "GITHUB_TOKEN": token,
-    }

@@ -114,7 +114,7 @@ def _raw_tables(packages: Iterable[Package]) -> DltResource:
                 if rows.num_rows or table.name not in made:
                     yield dlt.mark.with_hints(rows, hints_of(table, rows.num_rows), create_table_variant=True)
             for repository_id, memory in package.memory.items():
-                remembered[repository_id] = memory
+                remembered.setdefault(repository_id, {}).update(memory)
 
     return raw_tables
 

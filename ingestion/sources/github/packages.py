@@ -78,7 +78,7 @@ class Package:
     Attributes:
         pieces: the pull requests.
         rows: what is loaded beside them: repositories, accounts, pull requests that are gone.
-        memory: repository id to what is to be remembered once this package is loaded.
+        memory: repository id to what is to be remembered anew once this package is loaded.
         reports: the repositories that end with this package.
         ids: the pull requests that were read.
         count: how many were asked for.

@@ -163,12 +163,12 @@ class RepositoryRun:
                 name,
                 self._patches_left_out,
             )
-        memory = {
-            "watermark": self._watermark(page, watermark),
-            "batch_size": self._size.current,
-            "with_patches": bool(self._patches),
-        }
-        return End(self._report, memory if memory != remembered else None, rows)
+        memory = {"watermark": self._watermark(page, watermark), "batch_size": self._size.current}
+        if options.with_patches is not None:
+            memory["with_patches"] = options.with_patches
+        # only what is new: another run may have been told about patches since this one began
+        anew = {key: value for key, value in memory.items() if remembered.get(key) != value}
+        return End(self._report, anew or None, rows)
 
     def _repository_rows(self, page: ListPage, stored: Row | None) -> Rows:
         rows = self._context.accounts.moved(page.accounts, page.repository["url"])
