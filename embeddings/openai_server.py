@@ -21,10 +21,13 @@ logger = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 ATTEMPTS = 7
+# a request that the server may have worked for, and bill, without an answer that can be read
+UNANSWERED_ATTEMPTS = 3
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 # a server that asks for more is out of service as far as a sync is concerned
 LONGEST_RETRY_AFTER_SECONDS = 600.0
+REQUEST_TIMEOUT = 408
 REMEDY = "Check OPENAI_API_KEY and OPENAI_BASE_URL"
 
 
@@ -47,7 +50,7 @@ class RefusedInputError(Exception):
 
 
 class ServerFailedError(PlimsollError):
-    """The server answered every attempt with an error of its own.
+    """The server failed at every attempt: with an error of its own, in silence, or with nonsense.
 
     Attributes:
         reason: what it said of the last one.
@@ -101,25 +104,30 @@ class OpenAIServer:
         )
         return cls(client, server_name(settings), first_wait=first_wait)
 
-    def call(self, request: "Callable[[OpenAI], Answer]", attempts: int | None = None) -> Answer:
+    def call(
+        self,
+        request: "Callable[[OpenAI], Answer]",
+        attempts: int | None = None,
+        unanswered: int = UNANSWERED_ATTEMPTS,
+    ) -> Answer:
         """Make a request, again if what stands in the way passes.
 
         Args:
             request: makes it.
             attempts: how often; as often as patience has it if None.
+            unanswered: how many of them may end as `is_unanswered` tells.
 
         Raises:
             RefusedInputError: the server does not take the input.
-            ServerFailedError: the last attempt failed with an error of the server's own.
-            PlimsollError: it refuses the account or the model, or does not recover.
+            ServerFailedError: it does not recover.
+            PlimsollError: it refuses the account or the model, or keeps limiting the rate.
         """
         import openai
 
         attempts = attempts or ATTEMPTS
-        reason, failed = "", False
-        for attempt in range(attempts):
+        for attempt in range(1, attempts + 1):
             self._wait_for_turn()
-            failed = False
+            is_limited = False
             try:
                 return request(self.client)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
@@ -127,29 +135,34 @@ class OpenAIServer:
             except openai.RateLimitError as error:
                 if error.code == "insufficient_quota":
                     raise self._failure("the account's quota is used up") from None
-                reason, wait = "rate limit", _retry_after(error.response.headers.get("retry-after"))
-            except openai.InternalServerError as error:
-                reason, failed = f"HTTP {error.status_code}: {_message(error)}", True
+                reason, is_limited = "rate limit", True
                 wait = _retry_after(error.response.headers.get("retry-after"))
-            except openai.APITimeoutError:
-                reason, wait = "no answer in time", None
-            except openai.APIConnectionError as error:
-                reason, wait = f"no connection ({error.__cause__ or error})", None
             except openai.APIStatusError as error:
                 if error.status_code == 413:
                     raise RefusedInputError("the request is too long") from None
-                raise self._failure(f"HTTP {error.status_code}: {_message(error)}") from None
-            except (openai.APIResponseValidationError, InvalidAnswerError, ValueError) as error:
-                reason, wait = f"an answer that cannot be read ({error})", None
-            if attempt + 1 < attempts:
-                self._hold_back(reason, attempt, wait)
-        failure = self._failure(f"gave up after {attempts} attempts: {reason}")
-        raise ServerFailedError(failure, reason) if failed else failure
+                reason = f"HTTP {error.status_code}: {_message(error)}"
+                if error.status_code < 500 and error.status_code != REQUEST_TIMEOUT:
+                    raise self._failure(reason) from None
+                wait = _retry_after(error.response.headers.get("retry-after"))
+            except (
+                openai.APIConnectionError,
+                openai.APIResponseValidationError,
+                InvalidAnswerError,
+                ValueError,
+            ) as error:
+                reason, wait = _silence(error), None
+                unanswered -= is_unanswered(error)
+            if attempt == attempts or not unanswered:
+                break
+            self._hold_back(reason, attempt, wait)
+        failure = self._failure(f"gave up after {attempt} attempts: {reason}")
+        raise failure if is_limited else ServerFailedError(failure, reason)
 
     def _hold_back(self, reason: str, attempt: int, wait: float | None) -> None:
         if wait is None:
+            longest = min(self._first_wait * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
             # jitter, so that requests that failed together do not come back together
-            wait = min(self._first_wait * 2**attempt, LONGEST_WAIT_SECONDS) * random.uniform(0.5, 1)  # noqa: S311
+            wait = longest * random.uniform(0.5, 1)  # noqa: S311
         elif wait > LONGEST_RETRY_AFTER_SECONDS:
             raise self._failure(f"it asks to wait {wait:.0f} s ({reason})")
         logger.info("%s: %s; waiting %.1f s", self.where, reason, wait)
@@ -169,6 +182,25 @@ class OpenAIServer:
 def server_name(settings: Settings) -> str:
     """The server that the settings name, for messages."""
     return settings.openai_base_url or "OpenAI"
+
+
+def is_unanswered(error: Exception) -> bool:
+    """Whether a request reached the server and brought no answer that can be read: it may be billed nevertheless."""
+    import openai
+
+    if isinstance(error, openai.APIConnectionError):
+        return not isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
+    return isinstance(error, openai.APIResponseValidationError | InvalidAnswerError | ValueError)
+
+
+def _silence(error: Exception) -> str:
+    import openai
+
+    if isinstance(error, openai.APITimeoutError):
+        return "no answer in time"
+    if isinstance(error, openai.APIConnectionError):
+        return f"no connection ({error.__cause__ or error})"
+    return f"an answer that cannot be read ({error})"
 
 
 class _TimedStream(httpx.SyncByteStream):

@@ -13,6 +13,7 @@ import numpy as np
 from embeddings.encoders.base import Usage, Vector, unit
 from embeddings.openai_server import (
     REMEDY,
+    UNANSWERED_ATTEMPTS,
     InvalidAnswerError,
     OpenAIServer,
     RefusedInputError,
@@ -154,7 +155,11 @@ class OpenAIEncoder:
             ) from None
 
     def _request(self, texts: list[str], attempts: int | None) -> list[Vector | None]:
-        vectors, tokens = self._server.call(lambda client: _embed(client, self.model, texts, self._options), attempts)
+        # in search of the text at which the server hangs, one silence is enough to look at the halves
+        unanswered = 1 if attempts and len(texts) > 1 else UNANSWERED_ATTEMPTS
+        vectors, tokens = self._server.call(
+            lambda client: _embed(client, self.model, texts, self._options), attempts, unanswered
+        )
         for vector in vectors:
             if len(vector) != self.dimension:
                 raise PlimsollError(

@@ -71,7 +71,7 @@ def fail_first(*answers: FaultError) -> Any:
     "faults",
     [
         pytest.param([FaultError(500), FaultError(503)], id="5xx"),
-        pytest.param([FaultError(429)], id="429"),
+        pytest.param([FaultError(408), FaultError(429)], id="408 and 429"),
         pytest.param([FaultError(200, "{not json")], id="invalid JSON"),
         pytest.param([FaultError(200, {"data": []})], id="no vectors"),
         pytest.param([FaultError(200, {"data": [{"index": 0, "embedding": []}]})], id="empty vector"),
@@ -121,15 +121,26 @@ def test_one_bad_document_is_set_aside_alone(remote: Settings, openai_double: Op
     assert [index for index, vector in enumerate(vectors) if vector is None] == [17]
 
 
-def test_a_document_at_which_the_server_fails_is_set_aside_alone(remote: Settings, openai_double: OpenAIDouble) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(FaultError(500), id="500"),
+        pytest.param(FaultError(200, delay=0.6), id="hangs"),
+        pytest.param(FaultError(200, {"data": [{"index": 0, "embedding": None}]}), id="null"),
+        pytest.param(FaultError(200, "", {"Content-Length": "50"}), id="cut off"),
+    ],
+)
+def test_a_document_at_which_the_server_fails_is_set_aside_alone(
+    remote: Settings, openai_double: OpenAIDouble, fault: FaultError
+) -> None:
     def fail(path: str, request: dict[str, Any], number: int) -> None:
         if any("BAD" in text for text in request["input"]):
-            raise FaultError(500)
+            raise fault
 
     openai_double.misbehave = fail
     texts = [f"good {number}" for number in range(40)]
     texts[17] = "BAD"
-    vectors = make(remote).encode(texts)
+    vectors = make(remote, timeout=0.3).encode(texts)
     assert [index for index, vector in enumerate(vectors) if vector is None] == [17]
     # all patience for the batch, little for each of its six halvings
     assert sum("BAD" in request for request in openai_double.embedding_requests) <= 7 + 6 * FEW_ATTEMPTS
