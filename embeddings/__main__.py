@@ -153,21 +153,26 @@ def enrich(repository: str | None, limit: int | None, max_usd: float | None, est
     """Have a chat model summarise and judge pull requests; needs OPENAI_API_KEY or OPENAI_BASE_URL."""
     from embeddings import tables
     from embeddings.enrichment import TIMEOUT_SECONDS, Enrichment
+    from embeddings.enrichment import estimate as estimate_enrichment
     from embeddings.ledger import only_one
     from embeddings.openai_server import OpenAIServer
 
     settings = load_settings()
+    model = settings.enrichment_model
+    if estimate:
+        with closing(postgres.connect(settings)) as connection:
+            planned = estimate_enrichment(connection, model, repository, limit)
+        tables.print_enrichment(Console(), planned, is_estimate=True)
+        return 0
     server = OpenAIServer.from_settings(settings, timeout=TIMEOUT_SECONDS)
     with (
         closing(postgres.connect(settings)) as lock,
         closing(postgres.connect(settings)) as connection,
         only_one(lock, "embeddings enrich"),
     ):
-        enrichment = Enrichment(settings, connection, server, settings.enrichment_model)
-        planned = enrichment.estimate(repository, limit)
+        planned = estimate_enrichment(connection, model, repository, limit)
         tables.print_enrichment(Console(), planned, is_estimate=True)
-        if estimate:
-            return 0
+        enrichment = Enrichment(settings, connection, server, model)
         with _progress() as progress:
             task = progress.add_task("judging", total=planned.pull_requests)
             report = enrichment.run(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from tempfile import TemporaryDirectory
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -24,7 +24,14 @@ from psycopg2.extras import RealDictCursor
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from embeddings import rows
-from embeddings.openai_server import InvalidAnswerError, OpenAIServer, RefusedInputError
+from embeddings.collections import PR_INDEX
+from embeddings.openai_server import (
+    InvalidAnswerError,
+    OpenAIServer,
+    RefusedInputError,
+    ServerFailedError,
+    is_unanswered,
+)
 from embeddings.prose import cut_bytes
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
@@ -48,8 +55,10 @@ COLUMNS: Any = {
 }
 # judgements in one load: what a kill can lose
 PACKAGE = 50
-# a model that twice answers something else than it was asked is left alone until the next run
+# a pull request that has so often brought no answer, or another than was asked for, is left alone until the next run
 READABLE_ATTEMPTS = 3
+# pull requests that the server fails at, one after the other, before it counts as out of service
+FAILURES = 5
 TIMEOUT_SECONDS = 120.0
 BODY_BYTES = 6_000
 FILES = 25
@@ -140,15 +149,23 @@ class Outcome:
         entry: the row to load; None without a readable answer.
         is_refused: whether the model will not judge it.
         rejection: why the server does not take the request; empty if it does.
+        asked: answers that the server may bill, read or not.
         error: why the server cannot be used any further.
     """
 
     entry: dict[str, Any] | None = None
     is_refused: bool = False
     rejection: str = ""
+    asked: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     error: PlimsollError | None = None
+
+    def charge(self, input_tokens: int, output_tokens: int) -> None:
+        """Count an answer."""
+        self.asked += 1
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
 
 
 @dataclass
@@ -159,7 +176,10 @@ class EnrichmentReport:
         pull_requests: those whose text has no judgement yet.
         judged: judgements written.
         refused: pull requests that the model will not judge, not asked again until their text changes.
-        failed: pull requests without a readable answer, or that the server does not take, asked again by the next run.
+        failed: pull requests without a readable answer, or that the server fails at or does not take; the next run asks
+            again.
+        input_tokens: as the server counts them; for an answer that never came, the most that they can be.
+        output_tokens: likewise.
         cost_usd: None if the model's price is unknown.
         stopped_by_budget: whether the budget ended the run.
     """
@@ -200,17 +220,8 @@ class Enrichment:
         self._server = server
         self._model = model
         self._has_given_up = Event()
-
-    def estimate(self, repository: str | None = None, limit: int | None = None) -> EnrichmentReport:
-        """What a run would ask for and cost, without asking."""
-        report = EnrichmentReport(self._model)
-        for row in islice(self._candidates(repository), limit):
-            report.pull_requests += 1
-            report.input_tokens += _estimated_input(row)
-            is_reasoning = self._model.startswith(REASONING_MODELS)
-            report.output_tokens += REASONING_ANSWER_TOKENS if is_reasoning else ANSWER_TOKENS
-        report.cost_usd = price(self._model, report.input_tokens, report.output_tokens)
-        return report
+        self._failures_in_a_row = 0
+        self._lock = Lock()
 
     def run(
         self,
@@ -229,7 +240,7 @@ class Enrichment:
             advance: told how many pull requests were dealt with.
 
         Raises:
-            PlimsollError: the server failed; what was judged before is kept.
+            PlimsollError: the repository is unknown, or the server failed; what was judged before is kept.
         """
         if max_usd is not None and price(self._model, 0, 0) is None:
             raise PlimsollError(
@@ -237,7 +248,7 @@ class Enrichment:
                 remedy=f"Use --limit, or one of the models {', '.join(PRICES)}",
             )
         report = EnrichmentReport(self._model, cost_usd=price(self._model, 0, 0))
-        candidates = list(islice(self._candidates(repository), limit))
+        candidates = _candidates(self._connection, repository, limit)
         report.pull_requests = len(candidates)
         if candidates and max_usd is not None and not _affordable(self._model, candidates[:1], max_usd):
             cents = math.ceil(100 * _highest_price(self._model, candidates[0]))
@@ -268,7 +279,7 @@ class Enrichment:
                 report.add(outcomes)
                 if errors := [outcome.error for outcome in outcomes if outcome.error is not None]:
                     raise errors[0]
-                has_answered = has_answered or any(not outcome.rejection for outcome in outcomes)
+                has_answered = has_answered or not all(outcome.rejection for outcome in outcomes)
                 if not has_answered:
                     # it will not take those that are left, either
                     raise PlimsollError(
@@ -278,35 +289,18 @@ class Enrichment:
                     )
         return report
 
-    def _candidates(self, repository: str | None) -> Iterator[dict[str, Any]]:
-        """Pull requests whose present text has no judgement, newest first."""
-        judged = self._judged()
-        with self._connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            rows.execute(cursor, CANDIDATES, {"repository": repository})
-            for row in cursor:
-                if judged.get(row["pr_id"]) != row["content_sha256"]:
-                    yield dict(row)
-
-    def _judged(self) -> dict[int, str]:
-        """Pull request → the hash of the text that was judged."""
-        with self._connection.cursor() as cursor:
-            try:
-                cursor.execute(f"select pr_id, content_sha256 from {DATASET}.{TABLE}")
-            except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
-                self._connection.rollback()
-                return {}
-            return dict(cursor.fetchall())
-
     def _judge(self, row: dict[str, Any]) -> "Outcome":
         """Ask for one judgement; never raises, so that no answer beside it is lost."""
         outcome = Outcome()
         if self._has_given_up.is_set():
             return outcome
         try:
-            for _ in range(READABLE_ATTEMPTS):
-                answer = self._server.call(lambda client: _ask(client, self._model, row))
-                outcome.input_tokens += answer.input_tokens
-                outcome.output_tokens += answer.output_tokens
+            while outcome.asked < READABLE_ATTEMPTS:
+                answer = self._server.call(
+                    lambda client: self._ask(client, row, outcome), unanswered=READABLE_ATTEMPTS - outcome.asked
+                )
+                outcome.charge(answer.input_tokens, answer.output_tokens)
+                self._note(has_failed=False)
                 if answer.is_refusal:
                     outcome.entry, outcome.is_refused = _entry(row, self._model, None), True
                     return outcome
@@ -322,10 +316,85 @@ class Enrichment:
             # the server's word, not the model's: another setting, or its next version, may take the request
             logger.warning("%s#%s: the server refuses the request: %s", row["repo_name"], row["pr_number"], refusal)
             outcome.rejection = str(refusal)
+            self._note(has_failed=False)
+        except ServerFailedError as failure:
+            # a server of one's own may fail at one request alone; one that is down fails at any
+            logger.warning("%s#%s: the server fails at it: %s", row["repo_name"], row["pr_number"], failure.reason)
+            if self._note(has_failed=True) >= FAILURES:
+                self._has_given_up.set()
+                outcome.error = failure
         except PlimsollError as error:
             self._has_given_up.set()
             outcome.error = error
         return outcome
+
+    def _ask(self, client: "OpenAI", row: dict[str, Any], outcome: Outcome) -> Answer:
+        """One request; if no answer comes that can be read, the outcome is charged with the most it can cost."""
+        try:
+            return _ask(client, self._model, row)
+        except Exception as error:
+            if is_unanswered(error):
+                outcome.charge(_longest_input(row), ANSWER_LIMIT)
+            raise
+
+    def _note(self, *, has_failed: bool) -> int:
+        """Note how the server did.
+
+        Returns:
+            How many pull requests it has now failed at, one after the other.
+        """
+        with self._lock:
+            self._failures_in_a_row = self._failures_in_a_row + 1 if has_failed else 0
+            return self._failures_in_a_row
+
+
+def estimate(
+    connection: PsycopgConnection, model: str, repository: str | None = None, limit: int | None = None
+) -> EnrichmentReport:
+    """What a run of `Enrichment` would ask for and cost, without a server.
+
+    Args:
+        connection: the warehouse, for reading.
+        model: the chat model.
+        repository: only this one.
+        limit: at most so many.
+
+    Raises:
+        PlimsollError: the repository is unknown.
+    """
+    report = EnrichmentReport(model)
+    for row in _candidates(connection, repository, limit):
+        report.pull_requests += 1
+        report.input_tokens += _estimated_input(row)
+        report.output_tokens += REASONING_ANSWER_TOKENS if model.startswith(REASONING_MODELS) else ANSWER_TOKENS
+    report.cost_usd = price(model, report.input_tokens, report.output_tokens)
+    return report
+
+
+def _candidates(connection: PsycopgConnection, repository: str | None, limit: int | None) -> list[dict[str, Any]]:
+    """Pull requests whose present text has no judgement, newest first."""
+    judged = _judged(connection)
+    known = rows.count_by_repository(connection, PR_INDEX)
+    if repository is not None and repository.lower() not in map(str.lower, known):
+        raise rows.no_such_repository(repository)
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        rows.execute(cursor, CANDIDATES, {"repository": repository})
+        found = (dict(row) for row in cursor if judged.get(row["pr_id"]) != row["content_sha256"])
+        candidates = list(islice(found, limit))
+    # judging takes hours, and dbt cannot replace the views before the transaction that read them has ended
+    connection.rollback()
+    return candidates
+
+
+def _judged(connection: PsycopgConnection) -> dict[int, str]:
+    """Pull request → the hash of the text that was judged."""
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(f"select pr_id, content_sha256 from {DATASET}.{TABLE}")
+        except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
+            connection.rollback()
+            return {}
+        return dict(cursor.fetchall())
 
 
 def price(model: str, input_tokens: int, output_tokens: int) -> float | None:
@@ -349,9 +418,13 @@ def _affordable(model: str, package: Sequence[dict[str, Any]], left_usd: float) 
 
 def _highest_price(model: str, row: dict[str, Any]) -> float:
     """The most that a pull request can cost."""
-    # a token is a byte at least, and an answer that must be asked for again costs as often
-    longest_input = len(_description(row).encode()) + OVERHEAD_TOKENS
-    return READABLE_ATTEMPTS * (price(model, longest_input, ANSWER_LIMIT) or 0.0)
+    # an answer that must be asked for again costs as often
+    return READABLE_ATTEMPTS * (price(model, _longest_input(row), ANSWER_LIMIT) or 0.0)
+
+
+def _longest_input(row: dict[str, Any]) -> int:
+    # a token is a byte at least
+    return len(_description(row).encode()) + OVERHEAD_TOKENS
 
 
 def _estimated_input(row: dict[str, Any]) -> int:

@@ -94,6 +94,15 @@ def count_by_repository(connection: PsycopgConnection, collection: Collection) -
         return dict(cursor.fetchall())
 
 
+def no_such_repository(repository: str) -> PlimsollError:
+    """The error of one who asks for a repository that the marts do not have."""
+    return PlimsollError(
+        "the marts have no such repository",
+        where=repository,
+        remedy="Load it with python -m ingestion github --repo OWNER/NAME, then dbt build",
+    )
+
+
 def rows_of_repository(
     connection: PsycopgConnection, collection: Collection, repo_name: str
 ) -> Iterator[dict[str, Any]]:

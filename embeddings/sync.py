@@ -26,7 +26,6 @@ from embeddings.ledger import Entry, Ledger, SyncReport
 from embeddings.lexical import LexicalIndex
 from embeddings.prose import cut_bytes
 from embeddings.store import Store
-from warehouse.errors import PlimsollError
 
 logger = logging.getLogger(__name__)
 
@@ -184,11 +183,7 @@ class CollectionSync:
             return sorted(known)
         matches = [name for name in known if name.lower() == repository.lower()]
         if not matches:
-            raise PlimsollError(
-                "the marts have no such repository",
-                where=repository,
-                remedy="Load it with python -m ingestion github --repo OWNER/NAME, then dbt build",
-            )
+            raise rows.no_such_repository(repository)
         if is_new:
             logger.warning("%s is filled anew, so all repositories are synced", self.collection.alias)
             return sorted(known)

@@ -92,6 +92,7 @@ def test_status_tells_a_change_of_model(
         (("search", "anything"), "the collection pr_index does not exist yet. Run python -m embeddings sync"),
         (("evaluate",), "no pull request that closes an issue"),
         (("enrich",), "no model server is set. Set OPENAI_API_KEY, or OPENAI_BASE_URL"),
+        (("enrich", "--repo", "acme/none", "--estimate"), "acme/none: the marts have no such repository"),
     ],
 )
 def test_a_failure_is_one_line(
@@ -101,6 +102,12 @@ def test_a_failure_is_one_line(
     code, _, err = run(*arguments)
     assert code == 1
     assert err.startswith("error: ") and message in err and err.count("\n") == 1
+
+
+def test_an_estimate_of_judging_needs_no_key(run: Any, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1)])
+    code, out, err = run("enrich", "--estimate")
+    assert (code, err) == (0, "") and "1 pull requests to judge with gpt-5-mini" in out
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Judgements of a chat model, from a server that misbehaves."""
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from embeddings.openai_server import OpenAIServer
 from tests.embeddings.marts import PullRequest, put
 from tests.embeddings.openai_double import FaultError, OpenAIDouble
 from warehouse.errors import PlimsollError
+from warehouse.postgres import connect
 from warehouse.settings import Settings
 
 MODEL = "gpt-5-mini"
@@ -112,18 +114,75 @@ def test_an_answer_that_is_no_chat_completion_is_asked_for_again(
     assert len(openai_double.chats) == 2
 
 
-def test_a_server_that_only_sends_pages_loses_no_judgement(
-    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(FaultError(500), id="500"),
+        pytest.param(FaultError(200, delay=1.5), id="hangs"),
+        pytest.param(FaultError(200, "<html>Sign in</html>", {"Content-Type": "text/html"}), id="page"),
+    ],
+)
+def test_a_pull_request_that_the_server_fails_at_does_not_end_the_run(
+    remote: Settings,
+    warehouse: extensions.connection,
+    openai_double: OpenAIDouble,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: FaultError,
 ) -> None:
+    monkeypatch.setattr(enrichment, "PACKAGE", 2)
+
     def misbehave(path: str, request: dict[str, Any], number: int) -> None:
         if "Odd" in request["messages"][-1]["content"]:
-            raise FaultError(200, "<html>Sign in</html>", {"Content-Type": "text/html"})
+            raise fault
 
     openai_double.misbehave = misbehave
-    put(warehouse, [PullRequest(number, "Odd one" if number == 1 else "Even one") for number in range(1, 5)])
-    with pytest.raises(PlimsollError, match="an answer that cannot be read .not a chat completion"):
+    # the newest is asked about first
+    put(warehouse, [PullRequest(number, "Odd one" if number == 6 else "Even one") for number in range(1, 7)])
+    report = run(remote, warehouse)
+    assert (report.judged, report.failed, len(rows(warehouse))) == (5, 1, 5)
+    openai_double.misbehave = lambda path, request, number: None
+    assert run(remote, warehouse).judged == 1
+
+
+def test_a_server_that_is_down_ends_the_run(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    openai_double.misbehave = lambda path, request, number: (_ for _ in ()).throw(FaultError(503))
+    put(warehouse, [PullRequest(number) for number in range(1, 31)])
+    with pytest.raises(PlimsollError, match="gave up after 7 attempts: HTTP 503"):
         run(remote, warehouse)
-    assert len(rows(warehouse)) == 3
+    # those in flight beside the last one are asked to their end
+    assert len(openai_double.chats) <= 7 * (enrichment.FAILURES - 1 + remote.max_workers)
+
+
+def test_an_answer_that_never_came_counts_as_paid(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    openai_double.misbehave = lambda path, request, number: (_ for _ in ()).throw(FaultError(200, delay=1.5))
+    put(warehouse, [PullRequest(number, body="Why. " * 200) for number in range(1, 4)])
+    report = run(remote, warehouse, max_usd=0.06)
+    assert len(openai_double.chats) == report.failed * enrichment.READABLE_ATTEMPTS == 2 * 3
+    assert report.stopped_by_budget
+    # its most expensive answer, every time
+    assert report.output_tokens == 6 * enrichment.ANSWER_LIMIT
+    assert report.cost_usd is not None and 0.048 < report.cost_usd <= 0.06
+
+
+def test_dbt_can_replace_the_views_while_pull_requests_are_judged(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    def rebuild(path: str, request: dict[str, Any], number: int) -> None:
+        with closing(connect(remote)) as dbt, dbt.cursor() as cursor:
+            cursor.execute("set lock_timeout = '2s'")
+            cursor.execute("alter table staging.stg_github__pull_requests rename to old")
+            cursor.execute("alter table staging.old rename to stg_github__pull_requests")
+            dbt.commit()
+
+    openai_double.misbehave = rebuild
+    put(warehouse, [PullRequest(1)])
+    assert enrichment.estimate(warehouse, MODEL).pull_requests == 1
+    server = OpenAIServer.from_settings(remote, timeout=5.0, first_wait=0.002)
+    assert Enrichment(remote, warehouse, server, MODEL).run().judged == 1
 
 
 @pytest.mark.parametrize(
@@ -241,16 +300,15 @@ def test_a_budget_that_cannot_be_kept_is_named(remote: Settings, warehouse: exte
         run(remote, warehouse, model="llama", max_usd=1.0)
 
 
-def test_limit_takes_the_newest_and_estimate_asks_nothing(
+def test_limit_takes_the_newest(
     remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
 ) -> None:
     pull_requests = [PullRequest(number) for number in range(1, 6)]
     put(warehouse, pull_requests)
-    server = OpenAIServer.from_settings(remote, timeout=1.0)
-    estimate = Enrichment(remote, warehouse, server, MODEL).estimate()
-    assert (estimate.pull_requests, openai_double.chats) == (5, [])
+    estimate = enrichment.estimate(warehouse, MODEL)
+    assert estimate.pull_requests == 5
     assert estimate.cost_usd == price(MODEL, estimate.input_tokens, estimate.output_tokens)
     # a model that reasons is paid for it
-    assert estimate.output_tokens > Enrichment(remote, warehouse, server, "gpt-4o").estimate().output_tokens
+    assert estimate.output_tokens > enrichment.estimate(warehouse, "gpt-4o").output_tokens
     assert run(remote, warehouse, limit=2).judged == 2
     assert set(rows(warehouse)) == {pull_requests[4].id, pull_requests[3].id}
