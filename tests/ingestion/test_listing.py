@@ -1,12 +1,13 @@
 """The list is whole, and its difference from the tables is just what changed."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.sources.github.client import GitHubClient, NotFoundError, Spent
+from ingestion.sources.github.client import Answer, GitHubClient, NotFoundError, Spent
 from ingestion.sources.github.listing import PullRequestList, changed, moment, vanished
 from ingestion.sources.github.pull_requests import Entry
 from tests.github_api import GitHubDouble
@@ -105,6 +106,25 @@ def test_list_refreshes_accounts_in_the_same_request(
     assert (page.accounts[people[0].id] or {})["login"] == "a-new-name"
     assert page.accounts[people[1].id] is None
     assert spent.requests == 1
+
+
+def test_account_that_is_gone_beside_a_fault_makes_no_repository_unreadable(
+    api: GitHubDouble, client: GitHubClient, repository: Repository, spent: Spent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = next(account for account in api.organisation.accounts() if account.kind == "User")
+    api.mutate.delete_account(person)
+    ask = client.graphql
+
+    def fail_once(text: str, variables: Any, **options: Any) -> Answer:
+        answer = ask(text, variables, **options)
+        if spent.requests == 1:
+            answer.data["repository"] = None
+            answer.errors.append({"path": ["repository"], "type": "SERVICE", "message": "It hiccups"})
+        return answer
+
+    monkeypatch.setattr(client, "graphql", fail_once)
+    page = PullRequestList(client, "harbour-works/quayside", spent, with_counts=False).first([person.id])
+    assert (page.total, page.accounts, spent.requests) == (len(repository.pull_requests), {person.id: None}, 2)
 
 
 def test_unknown_and_unreadable_repositories_are_not_found(

@@ -136,8 +136,9 @@ class PullRequestList:
                 continue
             gone = [error for error in answer.errors if error.get("type") == "NOT_FOUND"]
             others = [error for error in answer.errors if error.get("type") != "NOT_FOUND"]
-            if answer.data.get("repository") is None and any(e.get("path") == ["repository"] for e in answer.errors):
-                raise_if_unreadable(answer.errors)
+            if answer.data.get("repository") is None:
+                # of an account that is gone beside a fault, only the account is gone
+                raise_if_unreadable(error for error in answer.errors if error.get("path") == ["repository"])
             # an account that is gone is an answer; its place is named after the alias or after the field
             if not others and all(str(error["path"][0]).startswith(("accounts", "nodes")) for error in gone):
                 return answer.data
