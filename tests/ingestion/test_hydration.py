@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.sources.github import tables
+from ingestion.sources.github import batch_size, tables
 from ingestion.sources.github.batch_size import BatchSize
-from ingestion.sources.github.client import Answer, GitHubClient, Spent
+from ingestion.sources.github.client import Answer, GitHubClient, QueryTooHeavyError, Spent
 from ingestion.sources.github.hydration import Hydrator
 from ingestion.sources.github.pull_requests import Entry, Hydrated
 from tests.github_api import GitHubDouble
@@ -166,12 +166,43 @@ def test_size_that_passed_is_kept_for_the_next_batch(
     assert 1 <= size.current < 24
 
 
+@pytest.mark.parametrize("is_heavy", [True, False], ids=["heavy", "light"])
+def test_size_learns_nothing_from_details(
+    client: GitHubClient, repository: Repository, spent: Spent, monkeypatch: pytest.MonkeyPatch, is_heavy: bool
+) -> None:
+    ask = client.graphql
+
+    def weigh(text: str, variables: Any, **options: Any) -> Answer:
+        if is_heavy and text.startswith("query Details") and sum(map(len, variables.values())) > 4:
+            raise QueryTooHeavyError("HTTP 502")
+        return ask(text, variables, **options)
+
+    monkeypatch.setattr(client, "graphql", weigh)
+    monkeypatch.setattr(batch_size, "GROW_AFTER", 1)
+    size = BatchSize(50, 20)
+    rows = [entry(row) for row in repository.pull_requests.values()][:10]
+    Hydrator(client, repository.database_id, repository.name_with_owner, size, spent).hydrate(rows, whole=False)
+    assert size.current == 20
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["in rounds", "in one round"])
+def test_size_grows_back_by_full_batches(
+    client: GitHubClient, repository: Repository, spent: Spent, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    monkeypatch.setattr(batch_size, "GROW_AFTER", 1)
+    # in rounds, fourteen are asked for where twenty might be
+    size = BatchSize(50, 20)
+    rows = [entry(row, is_counted=whole) for row in repository.pull_requests.values()][:20]
+    Hydrator(client, repository.database_id, repository.name_with_owner, size, spent).hydrate(rows, whole=whole)
+    assert size.current == 21
+
+
 @given(st.lists(st.tuples(st.integers(1, 100), st.booleans()), max_size=200), st.integers(1, 100))
 def test_batch_size_stays_within_its_bounds(answers: list[tuple[int, bool]], limit: int) -> None:
     size = BatchSize(limit)
     for asked, is_heavy in answers:
         before = size.current
-        (size.too_heavy if is_heavy else size.went_through)(asked)
+        size.too_heavy(asked) if is_heavy else size.went_through()
         assert 1 <= size.current <= limit
         assert size.current <= before if is_heavy else before <= size.current <= before + 1
 

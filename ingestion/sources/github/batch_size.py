@@ -29,11 +29,9 @@ class BatchSize:
             self._successes = 0
             self.current = max(1, min(self.current, size // 2))
 
-    def went_through(self, size: int) -> None:
-        """A batch of `size` was answered; one smaller than what is asked for now says nothing."""
+    def went_through(self) -> None:
+        """A batch as large as they are now was answered."""
         with self._lock:
-            if size < self.current:
-                return
             self._successes += 1
             if self._successes >= GROW_AFTER and self.current < self._limit:
                 self._successes = 0

@@ -77,7 +77,7 @@ class _Page:
 
     @property
     def more(self) -> bool:
-        return bool(self.found.get("pageInfo", {}).get("hasNextPage"))
+        return has_more(self.holder, self.connection)
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,9 @@ class Hydrator:
             )
             return Read.of(answer, "nodes")
 
-        found = self._in_parts([entry.node_id for entry in batch], read, self._read_in_pieces)
+        found = self._in_parts(
+            [entry.node_id for entry in batch], read, self._read_in_pieces, lambda: self._width(whole)
+        )
         nodes = []
         for entry in batch:
             node = found[entry.node_id]
@@ -242,7 +244,11 @@ class Hydrator:
         return node
 
     def _in_parts(
-        self, ids: list[str], read: Callable[[list[str]], Read], alone: Callable[[str], Any]
+        self,
+        ids: list[str],
+        read: Callable[[list[str]], Read],
+        alone: Callable[[str], Any],
+        width: Callable[[], int] | None = None,
     ) -> dict[str, Any]:
         """Read `ids` in as few requests as GitHub can bear.
 
@@ -250,6 +256,7 @@ class Hydrator:
             ids: node ids.
             read: makes one request.
             alone: reads one that is too heavy even by itself.
+            width: how many are asked for at once now, if the batch size is to learn from what passes and what does not.
 
         Returns:
             Node id to node; None for those that are gone, `_Unreadable` for those that GitHub keeps giving errors for
@@ -274,7 +281,9 @@ class Hydrator:
                 else:
                     found[node_id] = answer.nodes[place]
             if not left:
-                self._size.went_through(len(part))
+                # fewer, as at the end of a chunk, say nothing
+                if width is not None and len(part) >= width():
+                    self._size.went_through()
             elif not answer.is_heavy and fruitless < UNREAD_ROUNDS:
                 fruitless += 1
                 self._client.pause(fruitless, self._spent)
@@ -286,7 +295,7 @@ class Hydrator:
             elif len(part) == 1:
                 found[part[0]] = alone(part[0])
             else:
-                if answer.is_heavy:
+                if answer.is_heavy and width is not None:
                     self._size.too_heavy(len(part))
                 middle = (len(left) + 1) // 2
                 todo += [half for half in (left[middle:], left[:middle]) if half]
