@@ -199,7 +199,7 @@ def show_outcome(outcome: Any, as_json: bool) -> int:
         if report.error:
             click.echo(f"error: {report.repository}: {report.error}", err=True)
     if outcome.was_stopped:
-        click.echo("StoppedError: what was in hand is loaded. Run the same command again to go on.", err=True)
+        click.echo("interrupted: what was read by then is loaded. Run the same command again to go on.", err=True)
         return cli.EXIT_INTERRUPTED
     return 0 if outcome.is_complete else EXIT_FAILED
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -252,7 +252,7 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
     dlt.config["load.workers"] = 4
     dlt.config["load.delete_completed_jobs"] = True
     dlt.config["load.raise_on_max_retries"] = 1
-    with _working_folder(settings.home) as folder, closing(CopyConnection()) as connection:
+    with working_folder(settings.home) as folder, closing(CopyConnection()) as connection:
         yield dlt.pipeline(
             PIPELINE,
             pipelines_dir=str(folder),
@@ -262,7 +262,7 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
 
 
 @contextmanager
-def _working_folder(home: Path) -> Iterator[Path]:
+def working_folder(home: Path) -> Iterator[Path]:
     """A folder for one run's load files.
 
     Nothing in it is needed once the run ends, however it ends: the tables are the progress. So each run has its own,
@@ -270,21 +270,28 @@ def _working_folder(home: Path) -> Iterator[Path]:
     """
     parent = home / "dlt"
     parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.glob("run-*"):
-        with open(left / ".lock", "a") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                continue
-            shutil.rmtree(left, ignore_errors=True)
     folder = parent / f"run-{os.getpid()}"
-    folder.mkdir(exist_ok=True)
-    with open(folder / ".lock", "a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with ExitStack() as held:
+        with open(parent / ".lock", "a") as cleaning:
+            # one at a time: a folder that is just being made is not yet locked
+            fcntl.flock(cleaning, fcntl.LOCK_EX)
+            _remove_abandoned(parent)
+            folder.mkdir(exist_ok=True)
+            held.callback(shutil.rmtree, folder, ignore_errors=True)
+            fcntl.flock(held.enter_context(open(folder / ".lock", "a")), fcntl.LOCK_EX)
+        yield folder
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the folders whose runs are over."""
+    for left in parent.glob("run-*"):
         try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            with open(left / ".lock", "a") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+        except (BlockingIOError, FileNotFoundError):
+            # its run is under way, or has just removed it
+            continue
 
 
 @contextmanager

@@ -6,11 +6,12 @@ import signal
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import connection as Postgres  # noqa: N812
 
-from ingestion.loading import Selection, load
+from ingestion.loading import Selection, load, working_folder
 from ingestion.sources.github import extraction
 from ingestion.sources.github.reports import Options
 from tests.github_api import GitHubDouble, sample
@@ -33,11 +34,16 @@ def load_in_small_packages(values: dict[str, Any]) -> None:
     load(load_settings(**values), Selection(owners=(sample.LOGIN,)), Options(workers=2, batch_size=2, reconcile=True))
 
 
+def enter_working_folders(home: Path, times: int) -> None:
+    """Begins and ends a run's folder again and again."""
+    for _ in range(times):
+        with working_folder(home) as folder:
+            (folder / "package").write_text("")
+            assert (folder / ".lock").exists()
+
+
 def start(settings: Settings, api: GitHubDouble, token: str) -> BaseProcess:
     """Starts a run over the double."""
-    # children are forked from a process that has imported everything and has no threads
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
     values = {
         "PLIMSOLL_HOME": settings.home,
         "pgdatabase": settings.database.dbname,
@@ -45,7 +51,15 @@ def start(settings: Settings, api: GitHubDouble, token: str) -> BaseProcess:
         "github_graphql_url": api.graphql_url,
         "github_token": token,
     }
-    process = context.Process(target=load_in_small_packages, args=(values,), daemon=True)
+    return begin(load_in_small_packages, values)
+
+
+def begin(work: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """Starts a process."""
+    # children are forked from a process that has imported everything and has no threads
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    process = context.Process(target=work, args=arguments, daemon=True)
     process.start()
     return process
 
