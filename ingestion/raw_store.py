@@ -51,7 +51,6 @@ class RawStore:
     def __init__(self, connection: Postgres, dataset: str) -> None:
         self._connection = connection
         self._dataset = dataset
-        self._locked: set[int] = set()
 
     def exists(self, table: str) -> bool:
         """Whether a table is there."""
@@ -116,14 +115,9 @@ class RawStore:
 
     def lock(self, repository_id: int) -> bool:
         """Claim a repository for as long as the connection lives; False if another run has it."""
-        if repository_id in self._locked:
-            return False
         with self._connection.cursor() as cursor:
             cursor.execute("select pg_try_advisory_lock(%s, %s)", (LOCK_CLASS, _folded(repository_id)))
-            if not cursor.fetchone()[0]:  # type: ignore[index]
-                return False
-        self._locked.add(repository_id)
-        return True
+            return bool(cursor.fetchone()[0])  # type: ignore[index]
 
     def rename(self, before: Row, after: Row) -> None:
         """Give the rows of a renamed or transferred repository its new name and addresses.

@@ -192,7 +192,7 @@ def test_renamed_repository_stays_one(loaded: Settings, api: GitHubDouble, repos
 
 
 def test_both_names_of_a_repository_in_one_run_load_it_once(settings: Settings, api: GitHubDouble) -> None:
-    run(at(settings, api), "harbour-works/cargo-api", SERVICE)
+    assert run(at(settings, api), "harbour-works/cargo-api", SERVICE).is_complete
     text = "select count(*), count(distinct id) from raw_github.pull_requests"
     service = api.organisation.repository(SERVICE)
     assert service is not None

@@ -75,6 +75,7 @@ class Extraction:
             client=client,
             known=known,
             memory=memory,
+            begun={},
             options=options,
             accounts=AccountBook(known.accounts(), is_thorough=options.reconcile),
             requests=ThreadPoolExecutor(options.workers, thread_name_prefix="hydrate"),

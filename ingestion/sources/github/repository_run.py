@@ -44,6 +44,7 @@ class RunContext:
         client: talks to GitHub.
         known: what the tables hold.
         memory: repository id to what was remembered of it.
+        begun: repository id to the run that was first to come upon it.
         options: how to run.
         accounts: the accounts met so far.
         requests: runs hydration.
@@ -56,6 +57,7 @@ class RunContext:
     client: GitHubClient
     known: Known
     memory: Mapping[str, Mapping[str, Any]]
+    begun: dict[int, "RepositoryRun"]
     options: Options
     accounts: AccountBook
     requests: ThreadPoolExecutor
@@ -126,6 +128,10 @@ class RepositoryRun:
         repository_id = int(page.repository["databaseId"])
         name = page.repository["nameWithOwner"]
         self._report.repository, self._report.repository_id = name, repository_id
+        if self._context.begun.setdefault(repository_id, self) is not self:
+            # asked for under an earlier name, too
+            self._report.status = "done"
+            return End(self._report)
         if not self._context.known.lock(repository_id):
             self._report.status = "busy"
             self._report.error = "another run is loading it; this one leaves it alone"
