@@ -29,6 +29,12 @@ def test_analyst_reads_every_relation_of_marts(sample: Project) -> None:
         attempt(sample, f"select * from marts.{relation} limit 1")
 
 
+def test_analyst_reads_a_mart_as_soon_as_it_is_built(scratch: Project) -> None:
+    # a build that is killed after this leaves it so
+    scratch.execute("create table marts.just_built as select 1 as id")
+    attempt(scratch, "select * from marts.just_built")
+
+
 @pytest.mark.parametrize("schema", ["raw_github", "staging", "intermediate", "seeds"])
 def test_analyst_reads_nothing_of_another_schema(sample: Project, schema: str) -> None:
     found = relations(sample, schema)

@@ -8,5 +8,6 @@
         rules_version text not null
     );
     {{ create_analyst_role() }}
+    {{ grant_marts_to_analyst() }}
     {{ index_raw_children() }}
 {% endmacro %}
