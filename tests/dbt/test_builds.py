@@ -48,6 +48,27 @@ def test_thresholds_are_vars(scratch: Project) -> None:
     assert row["high"] and not row["wrong"] and not row["misnamed"]
 
 
+def test_a_build_of_some_models_leaves_their_parents_work_to_the_next(empty: Project) -> None:
+    columns = {"author_id": 1, "created_at": "2026-11-10 09:00+00", "merged_at": "2026-11-10 15:00+00"}
+    with empty.copy("partial") as project:
+        with closing(project.connect()) as connection:
+            raw = RawGithub(connection)
+            raw.user(1, "ann")
+            raw.pull_request(100, **columns, title="Berths", files=[{"path": "src/a.py"}])
+        project.dbt("run", *TABLES, vars=VARS).check()
+        with closing(project.connect()) as connection:
+            RawGithub(connection).pull_request(
+                100, **columns, title="Add berths", files=[{"path": "src/auth/b.sql", "additions": 700}]
+            )
+        # as after a failure: the change is noticed, nothing is done about it, and then the marts alone are built
+        project.dbt("run", "--select", "int_pull_requests_tracked", vars=VARS).check()
+        project.dbt("run", "--select", "repo_prs+", "author_metrics_daily+", vars=VARS).check()
+        project.dbt("run", *TABLES, vars=VARS).check()
+        after = marts.read(project)
+        project.dbt("run", *TABLES, "--full-refresh", vars=VARS).check()
+        assert not marts.differences(after, marts.read(project))
+
+
 def test_slim_build_runs_what_changed_and_what_follows(scratch: Project, tmp_path: Path) -> None:
     changed = tmp_path / "project"
     shutil.copytree(PROJECT, changed, ignore=shutil.ignore_patterns("target", "logs"))

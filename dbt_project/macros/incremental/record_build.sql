@@ -5,20 +5,22 @@
         {%- if flags.EMPTY -%}
     delete from {{ model_builds() }} where model_name = '{{ model.name }}'
         {%- else -%}
-    insert into {{ model_builds() }} as builds (model_name, built_at, rebuilt_at, relation_oid, rules_version)
+    insert into {{ model_builds() }} as builds (model_name, built_at, rebuilt_at, relation_oid, rules_version, covers_until)
     values (
         '{{ model.name }}',
         {{ current_time() }},
         {{ current_time() }},
         cast(cast('{{ this }}' as regclass) as oid),
-        {{ rules_version() }}
+        {{ rules_version() }},
+        {{ covers_until() }}
     )
     on conflict (model_name) do update set
         built_at = excluded.built_at,
         {#- a table that was built anew has another oid #}
         rebuilt_at = case when builds.relation_oid = excluded.relation_oid then builds.rebuilt_at else excluded.rebuilt_at end,
         relation_oid = excluded.relation_oid,
-        rules_version = excluded.rules_version
+        rules_version = excluded.rules_version,
+        covers_until = excluded.covers_until
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}

@@ -6,15 +6,11 @@
     {%- if asked_for or config.get('full_refresh') is false or model.config.materialized != 'incremental' or not execute -%}
         {%- do return(asked_for) -%}
     {%- endif -%}
-    {%- set parents = ["''"] -%}
-    {%- for node_id in upstream_nodes() if node_id.startswith('model.') -%}
-        {%- do parents.append("'" ~ graph.nodes[node_id].name ~ "'") -%}
-    {%- endfor -%}
     {%- set current = run_query(
         'select 1 from ' ~ model_builds() ~ " as builds where builds.model_name = '" ~ model.name ~ "'"
         ~ ' and builds.rules_version = ' ~ rules_version()
         ~ ' and not exists (select 1 from ' ~ model_builds() ~ ' as parents where parents.model_name in ('
-        ~ parents | join(', ') ~ ') and parents.rebuilt_at > builds.built_at)'
+        ~ upstream_models() ~ ') and parents.rebuilt_at > builds.built_at)'
     ) -%}
     {%- do return(current | length == 0) -%}
 {% endmacro %}

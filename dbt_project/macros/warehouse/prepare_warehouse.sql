@@ -7,6 +7,8 @@
         relation_oid oid not null,
         rules_version text not null
     );
+    {#- later than the table: of builds before, nothing tells what they covered #}
+    alter table {{ model_builds() }} add column if not exists covers_until timestamptz not null default '-infinity';
     {{ create_analyst_role() }}
     {{ grant_marts_to_analyst() }}
     {{ index_raw_children() }}
