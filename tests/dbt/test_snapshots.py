@@ -59,6 +59,17 @@ def test_latest_views_show_the_newest_end_date_alone(winter: Project) -> None:
         assert rows == [{"end_date": date(2024, 2, 20)}]
 
 
+def test_the_newest_snapshot_may_have_no_rows(winter: Project) -> None:
+    with winter.copy("quiet") as project:
+        project.dbt(*BUILD, vars={"as_of_date": "2025-02-20"}).check()
+        for table in WINDOWED:
+            assert not project.rows(f"select * from marts.{table}_latest")
+
+
+def test_a_later_day_alone_makes_no_test_fail(winter: Project) -> None:
+    winter.dbt("test", "--select", "test_type:singular", vars={"as_of_date": "2024-02-25"}).check()
+
+
 def test_a_backfill_builds_every_date_in_one_go(winter: Project) -> None:
     with winter.copy("backfilled") as project:
         project.dbt(

@@ -3,7 +3,8 @@
         and repositories take their new names. A row that says what it said has its old updated_at, and is left alone: a
         day changes few rows of a window of 90 -#}
     {%- set columns = arguments.dest_columns | map(attribute='quoted') | join(', ') -%}
-    {%- set end_dates = "'" ~ snapshot_dates() | join("', '") ~ "'" -%}
+    {%- set snapshots = snapshot_dates() -%}
+    {%- set end_dates = "'" ~ snapshots | join("', '") ~ "'" -%}
     {%- set key = [] -%}
     {%- for column in config.require('unique_key') -%}
         {%- do key.append({'username': 'accounts.username', 'repo_name': 'repositories.repo_name'}.get(column, 'snapshots.' ~ column)) -%}
@@ -40,5 +41,7 @@
         select 1
         from {{ arguments.target_relation }} as snapshots
         where snapshots.id = new_rows.id
-    )
+    );
+
+    {{ record_snapshots(snapshots) }}
 {%- endmacro %}

@@ -22,5 +22,10 @@
         rules_version = excluded.rules_version,
         covers_until = excluded.covers_until
         {%- endif -%}
+        {%- if model.config.incremental_strategy == 'replace_snapshots' -%}
+    ;
+    {#- the strategy does this for all it replaces, but the first build of a table goes without one #}
+    {{ record_snapshots(end_dates_asked_for()) }}
+        {%- endif -%}
     {%- endif -%}
 {% endmacro %}

@@ -1,7 +1,7 @@
 {% macro snapshot_dates() %}
     {#- the end dates of this build: what was asked for, and what a change of names or a deletion made wrong. The queries are
         written before the condition, so that dbt sees their dependencies while parsing -#}
-    {%- set dates = [as_of_date() | string] if not var('backfill_from') else backfill_dates() -%}
+    {%- set dates = end_dates_asked_for() -%}
     {%- set wrong = [end_dates_with_colliding_names(dates), end_dates_with_deleted_work(dates)] -%}
     {%- if is_incremental() -%}
         {%- for query in wrong -%}

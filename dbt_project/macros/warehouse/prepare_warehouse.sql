@@ -9,6 +9,13 @@
     );
     {#- later than the table: of builds before, nothing tells what they covered #}
     alter table {{ model_builds() }} add column if not exists covers_until timestamptz not null default '-infinity';
+    create table if not exists {{ snapshot_builds() }} (
+        model_name text,
+        end_date date,
+        built_at timestamptz not null,
+        covers_until timestamptz not null,
+        primary key (model_name, end_date)
+    );
     {{ create_analyst_role() }}
     {{ grant_marts_to_analyst() }}
     {{ index_raw_children() }}

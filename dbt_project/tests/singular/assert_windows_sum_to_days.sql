@@ -1,5 +1,5 @@
 {# every measure of a window is the sum of its days, and a window without a day, or days without their window, is an
-   error. Only the snapshots of this build can be held against today's days: others show what was known when they
+   error. Only snapshots built since the days were can be held against them: others show what was known when they
    were built #}
 with
 
@@ -15,9 +15,29 @@ author_metrics_daily as (
 
 ),
 
+current_snapshots as (
+
+    select snapshot_builds.end_date
+    from {{ snapshot_builds() }} as snapshot_builds
+    inner join {{ model_builds() }} as model_builds
+        on model_builds.model_name = 'author_metrics_daily'
+    where
+        snapshot_builds.model_name = 'author_metrics_window'
+        and snapshot_builds.built_at >= model_builds.built_at
+
+),
+
 ranges as (
 
-    {{ windows(snapshot_dates()) }}
+    {% for days in var('window_days') -%}
+    select
+        {{ days }} as window_days,
+        end_date - {{ days - 1 }} as start_date,
+        end_date
+
+    from current_snapshots
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 

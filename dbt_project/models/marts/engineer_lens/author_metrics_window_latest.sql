@@ -1,6 +1,5 @@
 {{ config(materialized='view') }}
 
-{# two readings of one table: a CTE that is read twice is computed whole, whatever a query asks for #}
 with
 
 snapshots as (
@@ -9,10 +8,12 @@ snapshots as (
 
 ),
 
+{# as built, not as the rows say: the newest snapshot may have none #}
 newest as (
 
     select max(end_date) as end_date
-    from {{ ref('author_metrics_window') }}
+    from {{ snapshot_builds() }}
+    where model_name = 'author_metrics_window'
 
 ),
 

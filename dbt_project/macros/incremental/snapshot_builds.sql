@@ -1,0 +1,1 @@
+{% macro snapshot_builds() %}intermediate.snapshot_builds{% endmacro %}
