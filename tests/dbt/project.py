@@ -13,6 +13,7 @@ import yaml
 from dbt.cli.main import dbtRunner
 from dbt.constants import PARTIAL_PARSE_FILE_NAME
 from dbt.contracts.graph.manifest import Manifest
+from dbt.contracts.graph.nodes import CompiledNode
 from psycopg2 import extensions, extras, sql
 
 from warehouse.postgres import connect
@@ -162,6 +163,10 @@ class Project:
                 if not isinstance(parsed.result, Manifest):
                     return Outcome(False, {}, {}, (), str(parsed.exception))
                 MANIFESTS[project] = parsed.result
+            for node in MANIFESTS[project].nodes.values():
+                # else dbt believes that the ephemeral models of an earlier command are in this one's SQL too
+                if isinstance(node, CompiledNode):
+                    node.extra_ctes, node.extra_ctes_injected = [], False
             # writing the manifest again takes longer than most commands
             result = dbtRunner(MANIFESTS[project]).invoke([*arguments, *options, "--no-write-json"])
         results = getattr(result.result, "results", None) or []

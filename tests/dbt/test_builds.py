@@ -69,6 +69,11 @@ def test_a_build_of_some_models_leaves_their_parents_work_to_the_next(empty: Pro
         assert not marts.differences(after, marts.read(project))
 
 
+def test_models_built_anew_take_nothing_with_them(scratch: Project) -> None:
+    scratch.dbt("run", *TABLES, "--select", "+repo_prs", vars={**VARS, "high_risk_threshold": 4.0}).check()
+    scratch.dbt("run", "--select", "author_file_ownership+", "author_metrics_window+", vars=VARS).check()
+
+
 def test_slim_build_runs_what_changed_and_what_follows(scratch: Project, tmp_path: Path) -> None:
     changed = tmp_path / "project"
     shutil.copytree(PROJECT, changed, ignore=shutil.ignore_patterns("target", "logs"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dbt.project import PROJECT, TABLES, Project
+from tests.dbt.project import PROJECT, TABLES, WITHOUT_SMALL_TESTS, Project
 from tests.dbt.raw_github import RawGithub
 
 WINDOWED = ("author_metrics_window", "author_prs_window", "author_file_ownership")
@@ -82,6 +82,17 @@ def test_a_backfill_builds_every_date_in_one_go(winter: Project) -> None:
             ]  # fmt: skip
             # that of the 20th was there already, and says the same still
             assert snapshot(project, table, "2024-01-20") == snapshot(winter, table, "2024-01-20")
+
+
+def test_days_and_what_depends_on_them_need_no_other_table_of_their_date(winter: Project) -> None:
+    with winter.copy("days") as project:
+        project.dbt(
+            "build", *WITHOUT_SMALL_TESTS, "--select", "author_metrics_daily+", vars={"as_of_date": "2024-02-22"}
+        ).check()
+        alone = snapshot(project, "author_metrics_window", "2024-02-22")
+        assert any(row["ownership_low_risk_prs"] for row in alone)
+        project.dbt(*BUILD, vars={"as_of_date": "2024-02-22"}).check()
+        assert snapshot(project, "author_metrics_window", "2024-02-22") == alone
 
 
 def test_a_full_refresh_keeps_history(winter: Project) -> None:

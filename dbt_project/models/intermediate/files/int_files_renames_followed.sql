@@ -1,4 +1,6 @@
-{{ config(materialized='view') }}
+{# no view: it would be dropped with the tables it reads whenever these are built anew, and a build of only some models
+   would not make it again #}
+{{ config(materialized='ephemeral') }}
 
 with
 

@@ -69,25 +69,6 @@ files as (
 
 ),
 
-{# set apart, so that it is joined by hash: the planner takes the columns of the key for independent, and what it
-   expects to be one row a file are hundreds #}
-own_files as (
-
-    select
-        username,
-        repo_name,
-        window_days,
-        end_date,
-        file_path
-
-    from {{ ref('author_file_ownership') }}
-    where
-        ownership_pct >= 50
-        and end_date in ('{{ end_dates | join("', '") }}')
-    {{ computed_once() }}
-
-),
-
 summed as (
 
     select
@@ -128,38 +109,56 @@ reviewed as (
 
 ),
 
+{# shares are summed here, as in author_file_ownership, and not read from it: a build of this model alone would find no
+   end date of its own there. What each author has of a file, and what all have, stands beside every change of it #}
+changes_of_files as (
+
+    select
+        files.pr_id,
+        files.author as username,
+        files.repo_name,
+        windows.window_days,
+        windows.end_date,
+        files.lines_changed,
+        sum(files.lines_changed) over (
+            partition by files.repo_name, windows.window_days, windows.end_date, files.file_path, files.author
+        ) as lines_owned,
+        sum(files.lines_changed) over (
+            partition by files.repo_name, windows.window_days, windows.end_date, files.file_path
+        ) as total_lines
+
+    from windows
+    inner join files
+        on
+            files.merged_at >= {{ utc_midnight('windows.start_date') }}
+            and files.merged_at < {{ utc_midnight('windows.end_date + 1') }}
+    where files.lines_changed > 0
+
+),
+
 low_risk_merges as (
 
     select
-        pull_requests.pr_id,
-        pull_requests.author as username,
-        pull_requests.repo_name,
-        windows.window_days,
-        windows.end_date,
-        sum(files.lines_changed) as lines_changed,
-        sum(files.lines_changed) filter (where own_files.file_path is not null) as lines_in_own_files
+        changes_of_files.pr_id,
+        changes_of_files.username,
+        changes_of_files.repo_name,
+        changes_of_files.window_days,
+        changes_of_files.end_date,
+        sum(changes_of_files.lines_changed) as lines_changed,
+        sum(changes_of_files.lines_changed) filter (
+            where 2 * changes_of_files.lines_owned >= changes_of_files.total_lines
+        ) as lines_in_own_files
 
-    from windows
+    from changes_of_files
     inner join pull_requests
-        on
-            pull_requests.merged_at >= {{ utc_midnight('windows.start_date') }}
-            and pull_requests.merged_at < {{ utc_midnight('windows.end_date + 1') }}
-    inner join files
-        on pull_requests.pr_id = files.pr_id
-    left join own_files
-        on
-            pull_requests.author = own_files.username
-            and pull_requests.repo_name = own_files.repo_name
-            and windows.window_days = own_files.window_days
-            and windows.end_date = own_files.end_date
-            and files.file_path = own_files.file_path
+        on changes_of_files.pr_id = pull_requests.pr_id
     where pull_requests.risk_score < 4
     group by
-        pull_requests.pr_id,
-        pull_requests.author,
-        pull_requests.repo_name,
-        windows.window_days,
-        windows.end_date
+        changes_of_files.pr_id,
+        changes_of_files.username,
+        changes_of_files.repo_name,
+        changes_of_files.window_days,
+        changes_of_files.end_date
 
 ),
 
@@ -173,7 +172,7 @@ owned as (
         count(*) as ownership_low_risk_prs
 
     from low_risk_merges
-    where lines_changed > 0 and 2 * lines_in_own_files >= lines_changed
+    where 2 * lines_in_own_files >= lines_changed
     group by username, repo_name, window_days, end_date
 
 ),
