@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
-from embeddings import documents, prose, rows
+from embeddings import documents, lexical, prose, rows
 from embeddings.collections import Collection
 from embeddings.documents import Document
 from embeddings.ledger import SCHEMA, Entry
-from embeddings.lexical import LexicalIndex
+from embeddings.lexical import LexicalIndex, words_sha256
 
 DIFFERING = f"""
 with source as ({{source}}),
@@ -35,7 +35,7 @@ where
 """
 KNOWN = (
     "entities.id as known_id, entities.content_sha256 as known_content, entities.record_sha256 as known_record, "
-    "entities.refusal as known_refusal, indexed.content_sha256 as indexed_content"
+    "entities.refusal as known_refusal, indexed.words_sha256 as indexed_words"
 )
 GONE = f"""
 select known.id
@@ -58,7 +58,7 @@ class Change:
     Attributes:
         stamp: the stamp of its row.
         entry: what the ledger knows of it; None for a new one.
-        indexed_sha256: the hash of the text in the lexical index; None if it is not there.
+        indexed_sha256: the hash of the words in the lexical index; None if it is not there.
     """
 
     document: Document
@@ -84,7 +84,7 @@ class Change:
     @property
     def is_new_to_the_index(self) -> bool:
         """Whether the lexical index must be written."""
-        return self.indexed_sha256 != self.document.content_sha256
+        return self.indexed_sha256 != words_sha256(self.document)
 
 
 class Changes:
@@ -118,7 +118,7 @@ class Changes:
             entry = None
             if row["known_id"] is not None:
                 entry = Entry(row["known_id"], row["known_content"], row["known_record"], row["known_refusal"])
-            yield Change(self._source.document(row), row["stamp"], entry, row["indexed_content"])
+            yield Change(self._source.document(row), row["stamp"], entry, row["indexed_words"])
 
     def gone(self, repositories: Sequence[str]) -> list[str]:
         """The ids that the ledger or the lexical index has and the marts have no more."""
@@ -136,8 +136,8 @@ class Changes:
 
 
 def _hash_of_code() -> str:
-    """A hash of what makes rows into documents: when that changes, every row is looked at again, and none missed."""
-    digest = hashlib.sha256()
+    """A hash of what makes rows into documents and terms: when that changes, every row is looked at again."""
+    digest = hashlib.sha256(lexical.CODE.encode())
     for module in (rows, documents, prose):
         digest.update(inspect.getsource(module).encode())
     return digest.hexdigest()

@@ -27,6 +27,7 @@ class Document:
         id: `owner/name#number`, or `owner/name#number:path`.
         repo_name: the repository, `owner/name`.
         parts: name of a part → its text, in order; empty parts are left out.
+        context: parts in others' words, for the lexical index alone: they change long after a text was embedded.
         views: the texts whose vectors' mean is the document's vector.
         fields: the entity's other fields.
         content_sha256: the hash of parts and views: it decides whether the document must be embedded again.
@@ -36,6 +37,7 @@ class Document:
     id: str
     repo_name: str
     parts: Mapping[str, str]
+    context: Mapping[str, str]
     views: tuple[str, ...]
     fields: Mapping[str, Any]
     content_sha256: str
@@ -43,7 +45,7 @@ class Document:
 
     @property
     def text(self) -> str:
-        """All parts as one text, as it is stored beside the vector."""
+        """All parts but the context as one text, as it is stored beside the vector."""
         return cut_bytes("\n".join(self.parts.values()), TEXT_BYTES)
 
 
@@ -63,6 +65,10 @@ def pull_request_document(row: Mapping[str, Any]) -> Document:
         row["repo_name"],
         parts=_parts(
             title=title, branch=branch, body=body, commits=commits, labels=", ".join(labels), paths="\n".join(paths)
+        ),
+        context=_parts(
+            issues="\n".join(_line(title) for title in row["issue_titles"] or []),
+            conversation=_conversation(row["conversation"] or []),
         ),
         views=_views([title, branch], [body, commits], fallback=id),
         fields={
@@ -98,12 +104,19 @@ def file_change_document(row: Mapping[str, Any]) -> Document:
 
 
 def _document(
-    id: str, repo_name: str, *, parts: dict[str, str], views: tuple[str, ...], fields: dict[str, Any]
+    id: str,
+    repo_name: str,
+    *,
+    parts: dict[str, str],
+    views: tuple[str, ...],
+    fields: dict[str, Any],
+    context: dict[str, str] | None = None,
 ) -> Document:
     return Document(
         id=id,
         repo_name=repo_name,
         parts=parts,
+        context=context or {},
         views=views,
         fields=fields,
         content_sha256=_sha256([*parts, *parts.values(), *views]),
@@ -141,6 +154,17 @@ def _views(heading: Sequence[str], rest: Sequence[str], fallback: str) -> tuple[
 
 def _line(text: str | None) -> str:
     return " ".join(plain(text or "").split())
+
+
+def _conversation(comments: Iterable[str]) -> str:
+    """The sentences of the comments, as many as a part holds."""
+    texts, length = [], 0
+    for comment in comments:
+        texts.append(prose(comment))
+        length += len(texts[-1])
+        if length > PART_BYTES:
+            break
+    return "\n".join(text for text in texts if text)
 
 
 def _path_words(path: str) -> str:

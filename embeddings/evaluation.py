@@ -143,7 +143,7 @@ def read_documents(connection: PsycopgConnection, questions: Sequence[Question])
 
 
 def without_giveaways(row: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Any]:
-    """A row without the titles and numbers of the issues that it answers, in its title, body, branch and commits."""
+    """A row without the titles and numbers of the issues that it answers, wherever they stand."""
     patterns = [_giveaway(question) for question in questions]
 
     def clean(text: str | None) -> str | None:
@@ -157,6 +157,9 @@ def without_giveaways(row: Mapping[str, Any], questions: Sequence[Question]) -> 
         "body": clean(row["body"]),
         "head_ref_name": clean(row["head_ref_name"]),
         "commit_messages": [clean(message) or "" for message in row["commit_messages"] or []],
+        "conversation": [clean(comment) or "" for comment in row["conversation"] or []],
+        # every one of them is a question
+        "issue_titles": [],
     }
 
 

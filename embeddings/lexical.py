@@ -5,6 +5,8 @@ Milvus' own BM25 differs between Lite and a server and takes half a second at 60
 Postings in a table are exactly as new as the last sync, are filtered by SQL, and need no start-up.
 """
 
+import hashlib
+import inspect
 import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 from psycopg2.extras import execute_values
 
+from embeddings import words
 from embeddings.collections import FILE_CHANGES, Collection
 from embeddings.documents import Document
 from embeddings.ledger import SCHEMA
@@ -21,7 +24,9 @@ from embeddings.words import terms
 # tuned on real questions, see the evaluation; k1 and b are BM25's usual ones
 K1 = 1.2
 B = 0.75
-WEIGHTS = {"title": 3.0, "branch": 2.0}
+WEIGHTS = {"title": 3.0, "branch": 2.0, "conversation": 0.25}
+# the hash of what makes a document into terms: when that changes, every document is indexed again
+CODE = hashlib.sha256(f"{inspect.getsource(words)}{WEIGHTS}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class LexicalIndex:
         schema: where the tables are.
 
     Attributes:
-        documents: the table of documents, one row each with its `id`, `repo_name` and `content_sha256`.
+        documents: the table of documents, one row each with its `id`, `repo_name`, `content_sha256` and
+            `words_sha256`.
     """
 
     def __init__(self, connection: PsycopgConnection, collection: Collection, schema: str = SCHEMA) -> None:
@@ -68,7 +74,8 @@ class LexicalIndex:
                     pr_number integer not null,
                     file_path text not null,
                     length real not null,
-                    content_sha256 text not null
+                    content_sha256 text not null,
+                    words_sha256 text not null
                 );
                 create index if not exists {self._collection.alias}_documents_by_repository
                     on {self.documents} (repo_name);
@@ -102,6 +109,7 @@ class LexicalIndex:
                 document.fields["file_path"],
                 sum(frequencies.values()),
                 document.content_sha256,
+                words_sha256(document),
             )
             for document, frequencies in counted
         ]
@@ -109,7 +117,8 @@ class LexicalIndex:
             numbers = dict(
                 execute_values(
                     cursor,
-                    f"insert into {self.documents} (id, repo_name, pr_number, file_path, length, content_sha256) "
+                    f"insert into {self.documents} "
+                    "(id, repo_name, pr_number, file_path, length, content_sha256, words_sha256) "
                     "values %s returning id, document",
                     rows,
                     page_size=1000,
@@ -216,10 +225,17 @@ class LexicalIndex:
         return self._size
 
 
+def words_sha256(document: Document) -> str:
+    """A hash of what the index holds of a document: it decides whether it must be indexed again."""
+    parts = {**document.parts, **document.context}
+    # plain text holds no such separator
+    return hashlib.sha256("\x1f".join((CODE, *parts, *parts.values())).encode("utf-8", errors="replace")).hexdigest()
+
+
 def _frequencies(document: Document) -> Counter[str]:
     """Term → how often it occurs, a word of a weightier part counting more than once."""
     frequencies: Counter[str] = Counter()
-    for part, text in document.parts.items():
+    for part, text in (*document.parts.items(), *document.context.items()):
         weight = WEIGHTS.get(part, 1.0)
         for term in terms(text):
             frequencies[term] += weight  # type: ignore[assignment]

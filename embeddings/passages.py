@@ -7,7 +7,7 @@ from embeddings.words import terms
 
 LONGEST = 240
 # the parts that hold sentences, in the order in which they are shown when none matches better
-_PARTS = ("body", "patch", "commits", "title", "paths")
+_PARTS = ("body", "patch", "commits", "title", "paths", "issues", "conversation")
 _SENTENCE = re.compile(r"(?<=[.!?。])\s+|\n+")
 _TOKEN = re.compile(r"\S+")
 
@@ -16,8 +16,9 @@ def best_passage(document: Document, query: str) -> str:
     """The sentence with most of the query's terms, the first one if none has any, cut at a word."""
     wanted = set(terms(query))
     best, most = "", -1
+    texts = {**document.parts, **document.context}
     for part in _PARTS:
-        for sentence in _SENTENCE.split(document.parts.get(part, "")):
+        for sentence in _SENTENCE.split(texts.get(part, "")):
             if not sentence.strip():
                 continue
             matches = len(wanted.intersection(terms(sentence)))

@@ -1,4 +1,4 @@
-"""What the documents are made of: the marts' rows, with bodies, commits and patches from staging."""
+"""What the documents are made of: the marts' rows, with bodies, commits, conversations and patches from staging."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,13 @@ from warehouse.errors import PlimsollError
 
 FETCH_ROWS = 2000
 
-PULL_REQUESTS = """
+# an index takes 8,000 bytes of a conversation: more of it need not leave Postgres
+COMMENT_CHARACTERS = 2000
+COMMENTS = 60
+
+PULL_REQUESTS = f"""
 with pull_requests as (
-    select * from marts.repo_prs where {condition}
+    select * from marts.repo_prs where {{condition}}
 ),
 
 commits as (
@@ -34,6 +38,47 @@ files as (
     from marts.file_changes
     where pr_id in (select pr_id from pull_requests)
     group by pr_id
+),
+
+issues as (
+    select pr_id, array_agg(issue_title order by issue_repository, issue_number) as issue_titles
+    from staging.stg_github__pull_request_closing_issues
+    where pr_id in (select pr_id from pull_requests) and issue_title is not null
+    group by pr_id
+),
+
+said as (
+    select pr_id, author_account_id, created_at, body
+    from staging.stg_github__pull_request_comments
+    where pr_id in (select pr_id from pull_requests) and is_minimized is not true
+
+    union all
+
+    select pr_id, author_account_id, submitted_at as created_at, body
+    from staging.stg_github__pull_request_reviews
+    where pr_id in (select pr_id from pull_requests)
+
+    union all
+
+    select pr_id, author_account_id, created_at, body
+    from staging.stg_github__pull_request_review_comments
+    where pr_id in (select pr_id from pull_requests) and is_minimized is not true
+),
+
+conversations as (
+    select
+        said.pr_id,
+        (array_agg(left(said.body, {COMMENT_CHARACTERS}) order by said.created_at, said.body))[:{COMMENTS}]
+            as conversation
+    from said
+    left join staging.stg_github__users as users on said.author_account_id = users.account_id
+    left join marts.authors as bots on users.login || '[bot]' = bots.username
+    where
+        said.body <> ''
+        and bots.username is null
+        and users.account_type is distinct from 'Bot'
+        and right(users.login, 5) is distinct from '[bot]'
+    group by said.pr_id
 )
 
 select
@@ -41,11 +86,13 @@ select
     pull_requests.created_at, pull_requests.merged_at, pull_requests.is_merged, pull_requests.additions,
     pull_requests.deletions, pull_requests.labels_full, pull_requests.risk_score, pull_requests.high_risk,
     pull_requests.is_feature, pull_requests.url, staged.body, staged.head_ref_name, commits.commit_messages,
-    files.file_paths, files.language
+    files.file_paths, files.language, issues.issue_titles, conversations.conversation
 from pull_requests
 left join staging.stg_github__pull_requests as staged on pull_requests.pr_id = staged.pr_id
 left join commits on pull_requests.pr_id = commits.pr_id
 left join files on pull_requests.pr_id = files.pr_id
+left join issues on pull_requests.pr_id = issues.pr_id
+left join conversations on pull_requests.pr_id = conversations.pr_id
 """
 
 FILE_CHANGE_ROWS = """

@@ -28,6 +28,16 @@ create table staging.stg_github__pull_request_commits (pr_id bigint, message tex
 create index on staging.stg_github__pull_request_commits (pr_id);
 create table staging.stg_github__pull_request_closing_issues
     (pr_id bigint, issue_repository text, issue_number integer, issue_title text);
+create table staging.stg_github__users (account_id bigint primary key, login text, account_type text);
+create table staging.stg_github__pull_request_comments
+    (pr_id bigint, author_account_id bigint, created_at timestamptz, body text, is_minimized boolean);
+create table staging.stg_github__pull_request_reviews
+    (pr_id bigint, author_account_id bigint, submitted_at timestamptz, body text);
+create table staging.stg_github__pull_request_review_comments
+    (pr_id bigint, author_account_id bigint, created_at timestamptz, body text, is_minimized boolean);
+create index on staging.stg_github__pull_request_comments (pr_id);
+create index on staging.stg_github__pull_request_reviews (pr_id);
+create index on staging.stg_github__pull_request_review_comments (pr_id);
 """
 
 
@@ -40,6 +50,21 @@ class File:
     language: str | None = "Python"
     patch: str | None = None
     risk: float = 1.0
+
+
+@dataclass
+class Comment:
+    """What somebody said of a pull request.
+
+    Attributes:
+        kind: `comment`, `review` or `review_comment`.
+    """
+
+    body: str
+    author: str | None = "ann"
+    kind: str = "comment"
+    account_type: str = "User"
+    is_minimized: bool = False
 
 
 @dataclass
@@ -60,6 +85,7 @@ class PullRequest:
     high_risk: bool = False
     is_feature: bool = False
     closes: Sequence[tuple[int, str]] = ()
+    comments: Sequence[Comment] = ()
 
     @property
     def id(self) -> int:
@@ -155,7 +181,27 @@ def put(connection: extensions.connection, pull_requests: Iterable[PullRequest])
             rows.setdefault("staging.stg_github__pull_request_closing_issues", []).append(
                 {"pr_id": each.id, "issue_repository": each.repo_name, "issue_number": number, "issue_title": title}
             )
+        for hour, comment in enumerate(each.comments):
+            said_at = each.created_at + timedelta(hours=hour)
+            account = _account(comment.author) if comment.author else None
+            said: dict[str, Any] = {"pr_id": each.id, "author_account_id": account, "body": comment.body}
+            if comment.kind == "review":
+                said["submitted_at"] = said_at
+            else:
+                said |= {"created_at": said_at, "is_minimized": comment.is_minimized}
+            rows.setdefault(f"staging.stg_github__pull_request_{comment.kind}s", []).append(said)
+    users = {
+        (_account(comment.author), comment.author, comment.account_type)
+        for each in pull_requests
+        for comment in each.comments
+        if comment.author
+    }
     with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            "insert into staging.stg_github__users (account_id, login, account_type) values %s on conflict do nothing",
+            sorted(users),
+        )
         for table, entries in rows.items():
             names = ", ".join(entries[0])
             values = [tuple(entry.values()) for entry in entries]
@@ -166,6 +212,10 @@ def put(connection: extensions.connection, pull_requests: Iterable[PullRequest])
             [(author, author.endswith("[bot]")) for author in sorted({each.author for each in pull_requests})],
         )
     connection.commit()
+
+
+def _account(login: str) -> int:
+    return hash(login) % 2**62
 
 
 def remove(connection: extensions.connection, pull_requests: Iterable[PullRequest]) -> None:
@@ -179,6 +229,9 @@ def remove(connection: extensions.connection, pull_requests: Iterable[PullReques
             "staging.stg_github__pull_request_files",
             "staging.stg_github__pull_request_commits",
             "staging.stg_github__pull_request_closing_issues",
+            "staging.stg_github__pull_request_comments",
+            "staging.stg_github__pull_request_reviews",
+            "staging.stg_github__pull_request_review_comments",
         ):
             cursor.execute(f"delete from {table} where pr_id = any(%s)", (ids,))
     connection.commit()

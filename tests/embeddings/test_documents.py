@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embeddings.collections import COLLECTIONS
-from embeddings.documents import TEXT_BYTES, file_change_document, pull_request_document
+from embeddings.documents import PART_BYTES, TEXT_BYTES, file_change_document, pull_request_document
 from embeddings.words import LONGEST_TERM, terms
 from tests.embeddings.marts import EPOCH
 
@@ -17,7 +17,7 @@ def pull_request_row(**values: Any) -> dict[str, Any]:
         "merged_at": None, "is_merged": False, "additions": 3, "deletions": 2, "labels_full": [{"name": "bug"}],
         "risk_score": 2.5, "high_risk": False, "is_feature": False, "url": "https://x", "body": "They fail.",
         "head_ref_name": "retry-uploads", "commit_messages": ["Retry three times"], "file_paths": ["a.py", "b.py"],
-        "language": "Python",
+        "language": "Python", "issue_titles": None, "conversation": None,
     } | values  # fmt: skip
 
 
@@ -39,6 +39,19 @@ def test_a_pull_request_is_its_heading_and_the_rest() -> None:
         "Retry uploads\nretry uploads\nThey fail.\nRetry three times",
     )
     assert document.text.startswith("Retry uploads\nretry uploads\nThey fail.")
+
+
+def test_what_others_said_is_for_the_words_alone() -> None:
+    quiet = pull_request_document(pull_request_row())
+    discussed = pull_request_document(
+        pull_request_row(conversation=["> quoted\nWhy **three**?", "Because."], issue_titles=["Uploads fail"])
+    )
+    assert discussed.context == {"issues": "Uploads fail", "conversation": "Why three?\nBecause."}
+    assert (quiet.views, quiet.text, quiet.content_sha256) == (
+        discussed.views, discussed.text, discussed.content_sha256,
+    )  # fmt: skip
+    long = pull_request_document(pull_request_row(conversation=["word " * 400] * 60))
+    assert len(long.context["conversation"]) <= PART_BYTES
 
 
 def test_a_file_change_has_its_changed_lines_only() -> None:

@@ -23,13 +23,18 @@ def test_what_gives_an_answer_away_is_taken_out() -> None:
         body="Closes #42, see issues/42 but not #421. Uploads rarely fail. Retry them.",
         head_ref_name="jane/42-uploads-fail-retry",
         commit_messages=["Uploads fail - retry", "GH-42"],
+        conversation=['Is that "Uploads fail: retry"?', "It closes #42."],
+        issue_titles=["Uploads fail: retry!"],
     )
     cleaned = without_giveaways(row, [question])
     # the words stay where they are not the title
     assert "421" in cleaned["body"] and "Uploads rarely fail. Retry them." in cleaned["body"]
-    everything = " ".join([cleaned["title"], cleaned["head_ref_name"], *cleaned["commit_messages"]])
+    everything = " ".join(
+        [cleaned["title"], cleaned["head_ref_name"], *cleaned["commit_messages"], *cleaned["conversation"]]
+    )
+    assert cleaned["issue_titles"] == []
     assert "upload" not in everything.lower() and "42" not in everything
-    assert without_giveaways(row, []) == row
+    assert without_giveaways(row, []) == row | {"issue_titles": []}
 
 
 def test_it_measures_every_leg(warehouse: extensions.connection) -> None:

@@ -2,12 +2,16 @@
 
 from contextlib import closing
 
+import pytest
 from psycopg2 import extensions
 
-from embeddings import ledger
+from embeddings import changes, ledger, lexical
 from embeddings.collections import PR_INDEX
 from embeddings.documents import Document, pull_request_document
 from embeddings.lexical import Condition, LexicalIndex
+from tests.embeddings.conftest import HashEncoder
+from tests.embeddings.marts import Comment, PullRequest, put
+from tests.embeddings.syncing import Sidecar
 from tests.embeddings.test_documents import pull_request_row
 from warehouse.postgres import connect
 from warehouse.settings import Settings
@@ -32,3 +36,55 @@ def test_a_search_that_stays_open_counts_what_came(settings: Settings, warehouse
         assert found == LexicalIndex(connection, PR_INDEX).search(["common", "rare"], Condition(), 50)
         assert min(score for _, score in found) > 0
         assert found[0][0] == "acme/ship#1"
+
+
+def found(warehouse: extensions.connection, term: str) -> list[str]:
+    ids = [id for id, _ in LexicalIndex(warehouse, PR_INDEX).search([term], Condition(), 10)]
+    warehouse.commit()
+    return ids
+
+
+def test_what_people_say_is_found_without_embedding_anew(
+    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder
+) -> None:
+    pull_requests = [PullRequest(1, "Retry uploads"), PullRequest(2, "Draw charts")]
+    put(warehouse, pull_requests)
+    sidecar.sync()
+    encoder.texts.clear()
+    pull_requests[0].closes = [(9, "Turtle")]
+    pull_requests[0].comments = [
+        Comment("What of the zebra?"),
+        Comment("A giraffe.", author=None, kind="review"),
+        Comment("An ibex.", kind="review_comment"),
+        Comment("Robots like coal.", author="renovate", account_type="Bot"),
+        Comment("So do apps like slate.", author="app[bot]"),
+        Comment("And the robots that a list names like marble.", author="cibot"),
+        Comment("Buy gold!", is_minimized=True),
+    ]
+    put(warehouse, pull_requests)
+    with warehouse.cursor() as cursor:
+        cursor.execute("insert into marts.authors (username, is_bot) values ('cibot[bot]', true)")
+    warehouse.commit()
+    report = sidecar.sync()
+    assert (report.embedded, report.rewritten, encoder.texts) == (0, 0, [])
+    for term in ("zebra", "giraff", "ibex", "turtl"):
+        assert found(warehouse, term) == ["acme/ship#1"], term
+    for term in ("coal", "slate", "marbl", "gold"):
+        assert found(warehouse, term) == [], term
+    pull_requests[0].comments = []
+    put(warehouse, pull_requests)
+    sidecar.sync()
+    assert found(warehouse, "zebra") == []
+
+
+def test_another_way_to_make_terms_fills_the_index_again(
+    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(warehouse, [PullRequest(1, "Retry uploads")])
+    sidecar.sync()
+    encoder.texts.clear()
+    monkeypatch.setattr(lexical, "terms", lambda text: [text[:3].lower()])
+    monkeypatch.setattr(lexical, "CODE", "another")
+    monkeypatch.setattr(changes, "CODE", "another")
+    sidecar.sync()
+    assert (found(warehouse, "ret"), found(warehouse, "retri"), encoder.texts) == (["acme/ship#1"], [], [])
