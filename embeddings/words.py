@@ -1,15 +1,17 @@
 """Text → the terms of the lexical index. Pure."""
 
 import re
+import unicodedata
 from functools import lru_cache
 
 import Stemmer
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+# scripts written without spaces, alone or beside Latin words: a pair of characters is their nearest thing to a word
+_UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\U00020000-\U000323af"
+_LETTERS = rf"[^\W_{_UNSPACED}]+"
+_WORD = re.compile(rf"{_LETTERS}(?:['’]{_LETTERS})?|(?P<unspaced>[{_UNSPACED}]+)")
 # camelCase, HTTPServer and utf8 hold words of their own
 _PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-# scripts written without spaces: a pair of characters is their nearest thing to a word
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+")
 # keys and encoded data make endless words, and Postgres' index takes no key beyond 2,704 bytes
 LONGEST_TERM = 64
 
@@ -24,18 +26,22 @@ _stem = lru_cache(maxsize=200_000)(Stemmer.Stemmer("english").stemWord)
 
 
 def terms(text: str) -> list[str]:
-    """The stemmed terms of a text, with the parts of an identifier beside the whole, without stop words."""
+    """The stemmed terms of a text, with the parts of an identifier beside the whole, without stop words.
+
+    The same text gives the same terms however its accents, ligatures and wide letters are encoded.
+    """
     found: list[str] = []
-    for match in _WORD.finditer(text):
+    for match in _WORD.finditer(text if text.isascii() else unicodedata.normalize("NFKC", text)):
+        if run := match["unspaced"]:
+            found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
+            continue
         word = match.group()
         lower = word.lower()
         if lower in STOP_WORDS:
             continue
-        if _UNSPACED.fullmatch(lower):
-            found += [lower[i : i + 2] for i in range(len(lower) - 1)] or [lower]
-            continue
         found.append(_stem(lower[:LONGEST_TERM]))
-        pieces = _PIECE.findall(word)
+        # what stands between two accents is no word of its own
+        pieces = _PIECE.findall(word) if word.isascii() else []
         if len(pieces) > 1:
             lowered = (piece.lower() for piece in pieces if len(piece) > 1)
             found += [_stem(piece[:LONGEST_TERM]) for piece in lowered if piece not in STOP_WORDS]

@@ -109,4 +109,12 @@ def test_identifiers_are_found_whole_and_in_parts() -> None:
     assert {"http", "server"} <= set(terms("HTTPServer"))
     assert set(terms("retry_uploads")) == set(terms("retries upload"))
     assert terms("the of and") == []
+
+
+def test_terms_of_any_script_meet_their_query() -> None:
     assert terms("日本語") == ["日本", "本語"]
+    assert terms("字") == ["字"]
+    assert set(terms("超时")) < set(terms("修复API超时问题")) and "api" in terms("修复API超时问题")
+    assert terms("résumé") == terms("re\u0301sume\u0301") == ["résumé"]
+    assert terms("ﬁle ＡＰＩ ｶﾀｶﾅ") == terms("file API カタカナ")
+    assert "sum" not in terms("résumé") and terms("日's 本") == ["日", "s", "本"]
