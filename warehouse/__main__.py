@@ -1,4 +1,4 @@
-"""The command line: `python -m warehouse run|up|down|psql|docs|backfill|dump|restore|health`."""
+"""The command line: `python -m warehouse run|up|down|psql|build|docs|backfill|dump|restore|health`."""
 
 import json
 import os
@@ -58,6 +58,15 @@ def psql(arguments: tuple[str, ...]) -> None:
     os.execv(program, [program, *arguments])  # noqa: S606
 
 
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def build(arguments: tuple[str, ...]) -> int:
+    """Build and test the marts, unless another build is under way; arguments are those of `dbt build`."""
+    from warehouse import dbt
+
+    return dbt.build(load_settings(), arguments)
+
+
 @main.command()
 def docs() -> None:
     """Write every table and column, with lineage, as one page."""
@@ -78,12 +87,9 @@ def backfill(first: datetime, last: datetime, every: int) -> int:
 
     if first > last:
         raise click.UsageError("--from is after --to: there is no day to build.")
-    settings = load_settings()
-    postgres.connect(settings).close()
     dates = {"backfill_from": f"{first:%Y-%m-%d}", "backfill_to": f"{last:%Y-%m-%d}", "backfill_every_days": every}
     windowed = ["author_metrics_window+", "author_prs_window+", "author_file_ownership+"]
-    vars_ = json.dumps(dates)
-    return dbt.run(settings, ["build", "--project-dir", str(dbt.PROJECT), "--select", *windowed, "--vars", vars_])
+    return dbt.build(load_settings(), ["--select", *windowed, "--vars", json.dumps(dates)])
 
 
 @main.command()

@@ -4,11 +4,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
+from warehouse import postgres
+from warehouse.errors import PlimsollError
 from warehouse.settings import ROOT, Settings
 
 PROJECT = ROOT / "dbt_project"
+BUILD_LOCK = int.from_bytes(b"plimsoll", "big")
+"""Advisory lock of a build: two of one database must not overlap."""
 
 
 def command(*arguments: str) -> list[str]:
@@ -18,9 +23,10 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The process environment under which dbt, and our own commands, use the warehouse of the settings.
+    """The process environment under which dbt uses the warehouse of the settings.
 
-    What `.env` says is in it: dbt does not read that file.
+    What `.env` says is in it: dbt does not read that file. It is not for our own commands, which do: to them the URL
+    that is taken out here would come back from there.
     """
     values = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
     # nothing that profiles.yml finds by itself: with other variables than last time dbt parses the whole project again
@@ -36,6 +42,26 @@ def environment(settings: Settings) -> dict[str, str]:
     return values | connection
 
 
-def run(settings: Settings, arguments: Sequence[str]) -> int:
-    """Run dbt in the foreground; its exit code."""
-    return subprocess.run(command(*arguments), cwd=ROOT, env=environment(settings), check=False).returncode
+def build(settings: Settings, arguments: Sequence[str]) -> int:
+    """Run `dbt build` in the foreground, one build of a database at a time.
+
+    dbt cannot see to it itself: it closes the connection of its hooks before it builds the first model.
+
+    Args:
+        settings: say which database.
+        arguments: further arguments of `dbt build`.
+
+    Returns:
+        dbt's exit code.
+
+    Raises:
+        PlimsollError: another build of this database is under way, or it cannot be reached.
+    """
+    with closing(postgres.connect(settings, autocommit=True)) as connection, connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_lock(%s)", (BUILD_LOCK,))
+        if cursor.fetchone() != (True,):
+            raise PlimsollError(
+                "another build is under way", where=str(settings.database), remedy="Let it finish, then run this again"
+            )
+        line = command("build", "--project-dir", str(PROJECT), *arguments)
+        return subprocess.run(line, cwd=ROOT, env=environment(settings), check=False).returncode

@@ -4,6 +4,7 @@ Each step is the command that users run by themselves later, in a process of its
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from warehouse import dbt, postgres, summary
+from warehouse import postgres, summary
 from warehouse.errors import EXIT_FAILED, PlimsollError
 from warehouse.settings import ROOT, Settings
 
@@ -25,6 +26,11 @@ SAMPLE_QUESTION = "containers counted twice at the gate"
 def run_everything(settings: Settings, repositories: Sequence[str], owners: Sequence[str]) -> int:
     """Load repositories, or the sample where none is named, build the marts, embed them, and print a summary.
 
+    Args:
+        settings: those that the steps read again from the environment and `.env`.
+        repositories: as `owner/name`.
+        owners: organisations or users, all of whose repositories are loaded.
+
     Returns:
         The exit code: 0 if every step went well; that of the load if some repositories could not be loaded.
 
@@ -34,7 +40,7 @@ def run_everything(settings: Settings, repositories: Sequence[str], owners: Sequ
     started = time.monotonic()
     postgres.connect(settings).close()
     is_sample = not repositories and not owners
-    environment = dbt.environment(settings)
+    environment = dict(os.environ)
     if not sys.stdout.isatty():
         environment.setdefault("COLUMNS", "120")
     if is_sample:
@@ -57,20 +63,10 @@ def run_everything(settings: Settings, repositories: Sequence[str], owners: Sequ
         raise PlimsollError(
             "nothing was loaded", where="make run", remedy="See the message above", exit_code=loaded or 1
         )
+    # unit tests are about the models' text, not about these data
+    options = ["--quiet", "--warn-error", "--exclude-resource-type", "unit_test"]
     for name, arguments in (
-        # unit tests are about the models' text, not about these data
-        (
-            "Build the marts",
-            dbt.command(
-                "--quiet",
-                "--warn-error",
-                "build",
-                "--project-dir",
-                "dbt_project",
-                "--exclude-resource-type",
-                "unit_test",
-            ),
-        ),
+        ("Build the marts", [sys.executable, "-m", "warehouse", "build", *options]),
         ("Embed", [sys.executable, "-m", "embeddings", "sync"]),
     ):
         code = _step(name, arguments, environment)
@@ -80,7 +76,7 @@ def run_everything(settings: Settings, repositories: Sequence[str], owners: Sequ
     question = SAMPLE_QUESTION if is_sample else summary.newest_title(settings)
     if question:
         click.secho(f"\nA search by meaning: {question}", bold=True)
-        search = [sys.executable, "-m", "embeddings", "search", question, "--limit", "5"]
+        search = [sys.executable, "-m", "embeddings", "search", "--limit", "5", "--", question]
         subprocess.run(search, cwd=ROOT, env=environment, check=False)
     summary.show_places(settings, question)
     click.echo(f"\nDone in {time.monotonic() - started:.0f} s.")
@@ -103,6 +99,7 @@ def _sample(settings: Settings) -> Iterator[dict[str, str]]:
     Its last day is that of the first run, so that windows that end today have something in them, and a second run finds
     the same organisation.
     """
+    settings.home.mkdir(parents=True, exist_ok=True)
     remembered = settings.home / "sample.json"
     if not remembered.exists():
         remembered.write_text(json.dumps({"until": datetime.now(UTC).date().isoformat()}))

@@ -1,6 +1,7 @@
 """Every setting, read from the environment and `.env` in this one place, typed and validated."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -8,7 +9,13 @@ from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from warehouse.errors import PlimsollError
 
@@ -138,7 +145,10 @@ def socket_folder(home: Path) -> Path:
 
 
 class Settings(BaseSettings):
-    """The settings. Environment first, then `.env` in the repository's root, then the default; empty means unset."""
+    """The settings. Environment first, then `.env` in the repository's root, then the default.
+
+    Empty means unset, and an empty variable unsets what `.env` says.
+    """
 
     model_config = SettingsConfigDict(
         env_file=ROOT / ".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True, frozen=True
@@ -180,6 +190,23 @@ class Settings(BaseSettings):
 
     batch_size: int = Field(50, ge=1, le=100, description="pull requests in one hydration request, at most")
     max_workers: int = Field(8, ge=1, le=64, description="requests in flight, at most")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources, the strongest first; see pydantic-settings."""
+        if isinstance(dotenv_settings, DotEnvSettingsSource):
+            # else an empty variable would do nothing where `.env` has one of its name
+            dotenv_settings.env_vars = {
+                name: value for name, value in dotenv_settings.env_vars.items() if os.environ.get(name.upper()) != ""
+            }
+        return init_settings, env_settings, dotenv_settings
 
     @field_validator("github_tokens", mode="before")
     @classmethod
