@@ -1,5 +1,6 @@
 """What a run came to: rows per mart, what shipped lately, who does what, how fresh it is, and what to try next."""
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from warehouse import postgres
 from warehouse.settings import Settings
@@ -86,7 +88,8 @@ def show_places(settings: Settings, question: str | None) -> None:
     click.echo(f"  Milvus    {settings.milvus_uri}: collections pr_index, file_changes")
     click.secho("\nTry next", bold=True)
     click.echo("  make psql                                          SQL over the marts")
-    click.echo(f'  .venv/bin/python -m embeddings search "{question or "retry"}" --explain')
+    # titles come from anybody, and this is there to be copied into a shell
+    click.echo(f"  .venv/bin/python -m embeddings search --explain -- {shlex.quote(question or 'retry')}")
     click.echo("  make docs                                          every table and column, with lineage, as one page")
 
 
@@ -107,7 +110,8 @@ def _table(
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="right" if place in right else "left", no_wrap=heading != "title")
     for row in rows:
-        table.add_row(*row)
+        # titles come from anybody: what looks like markup is text
+        table.add_row(*map(Text, row))
     console.print()
     console.print(table)
 
