@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -50,10 +50,14 @@ class Connection:
         self._password = password
 
     @classmethod
-    def from_url(cls, url: str) -> Self:
+    def from_url(cls, url: str, password_elsewhere: str | None = None) -> Self:
         """Read `postgres[ql]://user:password@host:port/dbname?parameter=value`.
 
         A password may hold any character: percent-encoded as in every URL, or, where that leaves no doubt, as it is.
+
+        Args:
+            url: the URL.
+            password_elsewhere: the password of a URL without one.
 
         Raises:
             ValueError: the URL is not one of PostgreSQL.
@@ -67,15 +71,19 @@ class Connection:
         try:
             parts = urlsplit(f"//{location}")
             port = parts.port
-        except ValueError as error:
-            raise ValueError(f"the part after the password cannot be read ({error})") from None
+        except ValueError:
+            # not what was found there: without an @ it is the password
+            raise ValueError("the part after the password cannot be read; it is @host:port/database") from None
         parameters = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         host = parameters.pop("host", None) or unquote(parts.hostname or "") or "localhost"
+        named_port = parameters.pop("port", port or SOCKET_PORT)
+        if not str(named_port).isdecimal():
+            raise ValueError("its port is no number")
         return cls(
             host=host,
-            port=int(parameters.pop("port", port or SOCKET_PORT)),
+            port=int(named_port),
             user=unquote(user) or parameters.pop("user", "postgres"),
-            password=unquote(password) or parameters.pop("password", None),
+            password=unquote(password) or parameters.pop("password", None) or password_elsewhere,
             dbname=unquote(parts.path.lstrip("/")) or "postgres",
             parameters=parameters,
         )
@@ -89,16 +97,14 @@ class Connection:
     def url(self) -> str:
         """The connection as a URL, with the password: for drivers, never for people."""
         account = quote(self.user, safe="")
-        if self._password:
+        if self._password is not None:
             account += f":{quote(self._password, safe='')}"
         query = dict(self.parameters)
-        host = self.host
-        if host.startswith("/"):
-            query["host"], host = host, ""
+        location = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        if self.host.startswith("/"):
+            # the port, too, even the usual one: where it is missing libpq takes PGPORT
+            query, location = query | {"host": self.host, "port": str(self.port)}, ""
         tail = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
-        location = f"{host}:{self.port}" if host else ""
-        if not host and self.port != SOCKET_PORT:
-            tail += f"&port={self.port}"
         return f"postgresql://{account}@{location}/{quote(self.dbname, safe='')}" + (f"?{tail}" if tail else "")
 
     @property
@@ -108,7 +114,8 @@ class Connection:
         host = self.host
         if host.startswith("/"):
             parameters["host"], host = host, "localhost"
-        password = self.password or "none"
+        # an empty one is none to libpq, which then looks into PGPASSWORD and the password file
+        password = self.password or ""
         return Connection(host, self.port, self.user, password, self.dbname, parameters).url
 
     def environment(self) -> dict[str, str]:
@@ -118,7 +125,7 @@ class Connection:
             "PGPORT": str(self.port),
             "PGUSER": self.user,
             "PGDATABASE": self.dbname,
-            **{f"PG{name.upper()}": value for name, value in self.parameters.items()},
+            **{_libpq_variable(name): value for name, value in self.parameters.items()},
         }
         if self._password:
             values["PGPASSWORD"] = self._password
@@ -133,6 +140,12 @@ class Connection:
     def __repr__(self) -> str:
         """As `__str__`: a password must not show in a traceback either."""
         return f"Connection({self})"
+
+
+def _libpq_variable(parameter: str) -> str:
+    """The variable from which libpq takes a parameter of a connection: channel_binding from PGCHANNELBINDING."""
+    irregular = {"application_name": "PGAPPNAME", "connect_timeout": "PGCONNECT_TIMEOUT"}
+    return irregular.get(parameter, f"PG{parameter.replace('_', '').upper()}")
 
 
 def socket_folder(home: Path) -> Path:
@@ -215,6 +228,19 @@ class Settings(BaseSettings):
             return tuple(token for token in value.replace(",", " ").split() if token)
         return value
 
+    @field_validator("github_token", "github_tokens", "openai_api_key")
+    @classmethod
+    def _sendable(
+        cls, value: SecretStr | tuple[SecretStr, ...] | None, info: ValidationInfo
+    ) -> SecretStr | tuple[SecretStr, ...] | None:
+        for secret in (value,) if isinstance(value, SecretStr) else value or ():
+            # it is sent as a header, which holds nothing else
+            text = secret.get_secret_value().strip()
+            if not text or not text.isascii() or not text.isprintable() or " " in text:
+                kind = "key" if info.field_name == "openai_api_key" else "token"
+                raise ValueError(f"it is not a {kind}, which is letters, digits and signs of ASCII without spaces")
+        return value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
@@ -254,14 +280,15 @@ class Settings(BaseSettings):
     @cached_property
     def database(self) -> Connection:
         """The Postgres to use: `DATABASE_URL`, else the `PG*` variables, else the embedded one."""
+        password = self.pgpassword.get_secret_value() if self.pgpassword else None
         if self.database_url is not None:
-            return Connection.from_url(self.database_url.get_secret_value())
+            return Connection.from_url(self.database_url.get_secret_value(), password)
         if self.pghost:
             return Connection(
                 host=self.pghost,
                 port=self.pgport,
                 user=self.pguser,
-                password=self.pgpassword.get_secret_value() if self.pgpassword else None,
+                password=password,
                 dbname=self.pgdatabase or self.pguser,
                 parameters={"sslmode": self.pgsslmode} if self.pgsslmode else None,
             )

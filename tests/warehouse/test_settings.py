@@ -23,6 +23,9 @@ URLS = {
     "password as it is": "postgresql://ann:p@/#:?s\\s\"'@db.example:5/plimsoll",
     "socket in the query": "postgresql://ann@/plimsoll?host=%2Ftmp%2Fsocket%20folder",
     "host alone": "postgres://db.example/plimsoll",
+    "IPv6": "postgresql://ann:p@ss@[::1]:6432/plimsoll",
+    "IPv6 without a port": "postgresql://[2001:db8::1]/plimsoll",
+    "certificate": "postgresql://ann@db.example/plimsoll?sslmode=verify-full&sslrootcert=%2Fsrv%2Fa%20folder%2Fca.pem",
     "dotted user": "postgresql://postgres.abcdef:secret@pooler.example:5432/postgres",
 }
 
@@ -44,6 +47,7 @@ def same(database: Connection, rendered: dict[str, Any]) -> None:
     assert rendered["user"] == database.user
     assert (rendered["password"] or None) == database.password
     assert rendered["dbname"] == database.dbname
+    assert rendered["sslrootcert"] == database.parameters.get("sslrootcert", "")
 
 
 @pytest.mark.parametrize("variable", ["DATABASE_URL", "SUPABASE_DB_URL"])
@@ -75,6 +79,37 @@ def test_profile_finds_the_embedded_server(monkeypatch: pytest.MonkeyPatch) -> N
     assert rendered["host"] == load_settings().database.host
 
 
+@pytest.mark.parametrize(
+    "home", ["/srv/plimsoll/", "/srv//plimsoll/./", "/srv/.plimsoll", "/srv/plimsoll/.", "/a/../b"]
+)
+def test_profile_finds_the_embedded_server_however_its_home_is_written(
+    monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    rendered = profile(monkeypatch, {"PLIMSOLL_HOME": home})
+    assert rendered["host"] == load_settings().database.host
+
+
+def test_password_may_stand_beside_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = profile(monkeypatch, {"DATABASE_URL": "postgresql://ann@db.example/plimsoll", "PGPASSWORD": "p@ss"})
+    same(load_settings().database, rendered)
+    assert rendered["password"] == "p@ss"
+    rendered = profile(monkeypatch, {"DATABASE_URL": "postgresql://ann:own@db.example/plimsoll"})
+    same(load_settings().database, rendered)
+    assert rendered["password"] == "own"
+
+
+def test_variables_are_those_that_libpq_reads() -> None:
+    query = "application_name=cron&channel_binding=require&connect_timeout=5&options=-c%20jit%3Doff&sslrootcert=system"
+    environment = Connection.from_url(f"postgresql://ann@db.example/plimsoll?{query}").environment()
+    assert {name: environment[name] for name in environment.keys() - {"PGHOST", "PGPORT", "PGUSER", "PGDATABASE"}} == {
+        "PGAPPNAME": "cron",
+        "PGCHANNELBINDING": "require",
+        "PGCONNECT_TIMEOUT": "5",
+        "PGOPTIONS": "-c jit=off",
+        "PGSSLROOTCERT": "system",
+    }
+
+
 def test_account_without_a_host_is_not_the_embedded_server_s(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = profile(monkeypatch, {"PGUSER": "ann", "PGPASSWORD": "p@ss", "PGPORT": "6432", "PGDATABASE": "copy"})
     same(load_settings().database, rendered)
@@ -88,6 +123,8 @@ def test_account_without_a_host_is_not_the_embedded_server_s(monkeypatch: pytest
         {"PLIMSOLL_HOME": "/srv/a folder/plimsoll"},
         {"PLIMSOLL_HOME": "/srv/plimsoll", "pgdatabase": "copy"},
         {"DATABASE_URL": URLS["password as it is"]},
+        {"DATABASE_URL": URLS["IPv6"]},
+        {"DATABASE_URL": URLS["certificate"]},
         {"pghost": "db.example", "pguser": "ann", "pgpassword": "p@ss"},
     ],
     ids=lambda overrides: "+".join(overrides) or "nothing set",
@@ -129,6 +166,12 @@ def test_url_brings_any_account_through(user: str, password: str, dbname: str) -
     assert after.dbname == dbname
 
 
+@pytest.mark.parametrize("host", ["2001:db8::1", "/srv/a folder/socket"])
+def test_url_brings_any_host_through(host: str) -> None:
+    after = Connection.from_url(Connection(host, 6432).url)
+    assert (after.host, after.port, after.parameters) == (host, 6432, {})
+
+
 def test_password_never_shows() -> None:
     settings = load_settings(DATABASE_URL="postgresql://ann:s3cret@db.example/plimsoll", GITHUB_TOKEN="t0ken")
     shown = f"{settings!r} {settings} {settings.database!r} {settings.database}"
@@ -141,6 +184,11 @@ def test_password_never_shows() -> None:
     [
         ("DATABASE_URL", "mysql://ann:s3cret@db.example/plimsoll", "postgresql://"),
         ("DATABASE_URL", "postgresql://ann:s3cret@db.example:port/plimsoll", "cannot be read"),
+        ("DATABASE_URL", "postgresql://ann:s3cret/plimsoll", "cannot be read"),
+        ("DATABASE_URL", "postgresql://ann@/plimsoll?port=s3cret", "port"),
+        ("GITHUB_TOKEN", "s3cret…", "not a token"),
+        ("GITHUB_TOKENS", "s3cret,s3crét", "not a token"),
+        ("OPENAI_API_KEY", "s3cret key", "not a key"),
         ("GITHUB_API_URL", "api.github.com", "https://"),
         ("BATCH_SIZE", "many", "integer"),
         ("MAX_WORKERS", "0", "greater than or equal to 1"),
