@@ -1,8 +1,12 @@
 """Backup and restore of the whole database, with the programs that come with the embedded Postgres."""
 
 import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from warehouse import postgres
 from warehouse.errors import PlimsollError
@@ -18,7 +22,7 @@ def dump(settings: Settings, file: Path) -> None:
     postgres.connect(settings).close()
     partial = file.with_name(f"{file.name}.partial")
     try:
-        _run(settings, ["pg_dump", "--format=custom", "--file", str(partial)])
+        _write(settings, partial)
         partial.replace(file)
     except OSError as error:
         raise PlimsollError(f"cannot write {file} ({error.strerror})", remedy="Name another file") from None
@@ -43,24 +47,61 @@ def restore(settings: Settings, file: Path) -> None:
                 remedy="Restore into an empty one",
             )
     connection.close()
-    script = _run(settings, ["pg_restore", "--no-owner", "--no-privileges", "--file", "-", str(file)])
-    # a setting that servers before PostgreSQL 17 do not know, and that changes nothing
-    script = b"\n".join(line for line in script.split(b"\n") if not line.startswith(b"SET transaction_timeout"))
-    _run(settings, ["psql", "--quiet", "--single-transaction", "--set", "ON_ERROR_STOP=1"], script)
+    _replay(settings, file)
 
 
-def _run(settings: Settings, command: list[str], script: bytes | None = None) -> bytes:
-    program, *arguments = command
-    result = subprocess.run(
-        [str(postgres.binaries() / program), *arguments],
-        env={**os.environ, **settings.database.environment()},
-        input=script,
-        capture_output=True,
-        check=False,
-    )
-    if result.returncode:
-        said = result.stderr.decode(errors="replace").strip().splitlines()
-        raise PlimsollError(
-            f"{program} failed: {said[-1] if said else 'it said nothing'}", where=str(settings.database)
-        )
-    return result.stdout
+def _write(settings: Settings, file: Path) -> None:
+    program = [str(postgres.binaries() / "pg_dump"), "--format=custom", "--file", str(file)]
+    with tempfile.TemporaryFile() as said:
+        if subprocess.run(program, env=_environment(settings), stderr=said, check=False).returncode:
+            raise _failure(settings, "pg_dump", said)
+
+
+def _replay(settings: Settings, file: Path) -> None:
+    """Hand a backup's SQL to psql as it is read, in one transaction: it may be larger than the memory."""
+    read = [str(postgres.binaries() / "pg_restore"), "--no-owner", "--no-privileges", "--file", "-", str(file)]
+    write = [str(postgres.binaries() / "psql"), "-X", "--quiet", "--single-transaction", "--set", "ON_ERROR_STOP=1"]
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(read, stdout=subprocess.PIPE, stderr=said) as reader,
+        subprocess.Popen(
+            write, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, env=_environment(settings)
+        ) as writer,
+    ):
+        has_stopped = False
+        try:
+            _copy_sql(reader.stdout, writer.stdin)  # type: ignore[arg-type]
+        except BrokenPipeError:
+            # psql ends at the first error
+            has_stopped = True
+            reader.kill()
+        except BaseException:
+            # at the end of its input it would commit what has come so far
+            writer.kill()
+            reader.kill()
+            raise
+        if reader.wait() and not has_stopped:
+            writer.kill()
+            raise _failure(settings, "pg_restore", said)
+        writer.communicate()
+        if writer.returncode:
+            raise _failure(settings, "psql", said)
+
+
+def _copy_sql(source: IO[bytes], target: IO[bytes]) -> None:
+    # a setting among the first lines that servers before PostgreSQL 17 do not know, and that changes nothing
+    for line in source:
+        if line.startswith(b"SET transaction_timeout"):
+            break
+        target.write(line)
+    shutil.copyfileobj(source, target)
+
+
+def _environment(settings: Settings) -> Mapping[str, str]:
+    return {**os.environ, **settings.database.environment()}
+
+
+def _failure(settings: Settings, program: str, said: IO[bytes]) -> PlimsollError:
+    said.seek(0)
+    lines = said.read().decode(errors="replace").strip().splitlines()
+    return PlimsollError(f"{program} failed: {lines[-1] if lines else 'it said nothing'}", where=str(settings.database))
