@@ -1,12 +1,12 @@
 """Whether everything that the warehouse leans on answers."""
 
 import importlib.metadata
-import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+
+import httpx
 
 from warehouse import postgres
 from warehouse.errors import PlimsollError, one_line
@@ -83,18 +83,17 @@ def _embeddings(settings: Settings) -> dict[str, Any]:
 
 def _github(settings: Settings) -> dict[str, Any]:
     """Reach GitHub's address; that the token is right is said by the first load, which spends nothing either."""
-    parts = urlsplit(settings.github_api_url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    from ingestion.sources.github.access import has_token
+
     try:
-        socket.create_connection((parts.hostname or "", port), timeout=GITHUB_TIMEOUT_SECONDS).close()
-    except OSError as error:
+        # the way the client goes, through a proxy, too; any answer of GitHub's own will do
+        answer = httpx.get(settings.github_api_url, timeout=GITHUB_TIMEOUT_SECONDS)
+    except httpx.HTTPError as error:
+        reason = str(error) or type(error).__name__
+    else:
+        reason = f"HTTP {answer.status_code}" if answer.is_server_error else ""
+    if reason:
         raise PlimsollError(
-            f"cannot reach {settings.github_api_url} ({error.strerror or error})",
-            remedy="Check GITHUB_API_URL and the network",
-        ) from None
+            f"cannot reach {settings.github_api_url} ({reason})", remedy="Check GITHUB_API_URL and the network"
+        )
     return {"url": settings.github_api_url, "token": "set" if has_token(settings) else "not set"}
-
-
-def has_token(settings: Settings) -> bool:
-    """Whether a GitHub token or App is set."""
-    return bool(settings.github_token or settings.github_tokens or settings.github_app_id)
