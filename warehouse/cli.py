@@ -35,9 +35,12 @@ def run(command: click.Command, program: str) -> None:
         code = fail(str(error), error.exit_code)
     except click.exceptions.Exit as error:
         code = error.exit_code
-    except click.UsageError as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
+    except click.UsageError as error:
+        called = error.ctx.command_path if error.ctx else program
+        code = fail(f"{one_line(error.format_message())}. See {called} --help", error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         code = fail("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:

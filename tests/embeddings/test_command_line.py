@@ -120,7 +120,7 @@ def test_an_estimate_of_judging_needs_no_key(run: Any, warehouse: extensions.con
 )  # fmt: skip
 def test_wrong_arguments_are_told_apart(run: Any, arguments: tuple[str, ...]) -> None:
     code, _, err = run(*arguments)
-    assert code == 2 and "Error" in err
+    assert code == 2 and err.startswith("error: ") and err.count("\n") == 1
 
 
 def test_an_unknown_model_is_named(run: Any, monkeypatch: pytest.MonkeyPatch, warehouse: extensions.connection) -> None:

@@ -32,7 +32,7 @@ class Ended(NamedTuple):
 
     @property
     def errors(self) -> list[str]:
-        return [line for line in self.err.splitlines() if line.startswith(("error:", "Error:"))]
+        return [line for line in self.err.splitlines() if line.startswith("error:")]
 
 
 class CommandLine:
@@ -100,6 +100,7 @@ def test_wrong_arguments_are_one_line_and_load_nothing(
 ) -> None:
     ended = command("github", *arguments)
     assert ended.code == 2
+    assert ended.err.splitlines() == ended.errors
     assert len(ended.errors) == 1
     assert all(word in ended.errors[0] for word in words), ended.errors
     assert query(settings, "select count(*) from pg_namespace where nspname = 'raw_github'") == [(0,)]
