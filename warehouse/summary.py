@@ -50,12 +50,15 @@ select
     (select max(finished_at) from raw_github.sync_runs where status in ('done', 'partial')),
     (select max(updated_at) from raw_github.pull_requests)
 """
+SAMPLED = f"select exists (select from marts.repo_prs where repo_name like '{SAMPLE_OWNER}/%')"
 NEWEST = "select title from marts.repo_prs where is_merged order by merged_at desc, pr_id desc limit 1"
 
 
 def show(settings: Settings, *, is_sample: bool) -> None:
     """Print the tables."""
     console = _console()
+    if not is_sample:
+        warn_of_sample(settings)
     marts = [name for name, _ in _rows(settings, MARTS)]
     counts = _rows(settings, " union all ".join(f"select '{name}', count(*) from marts.{name}" for name in marts))
     heading = "Rows per mart" + (f" (sample data: the invented organisation {SAMPLE_OWNER})" if is_sample else "")
@@ -72,6 +75,17 @@ def show(settings: Settings, *, is_sample: bool) -> None:
     _table(console, "Who does what (people, last 90 days)", headings, who, right=(1, 2, 3, 4, 5, 6))
     loaded_at, newest = _rows(settings, FRESHNESS)[0]
     click.echo(f"Freshness: last loaded {_time(loaded_at)}; the newest change on GitHub is of {_time(newest)}.")
+
+
+def warn_of_sample(settings: Settings) -> None:
+    """Say so where an earlier run left the sample among the real repositories."""
+    if _rows(settings, SAMPLED) == [(True,)]:
+        remedy = f"make down, remove {settings.home}" if settings.database.is_embedded else "name an empty database"
+        click.secho(
+            f"\nThe sample ({SAMPLE_OWNER}) of an earlier run is in this warehouse, too, and in every figure. "
+            f"Without it: {remedy}, then run this again.",
+            fg="yellow",
+        )
 
 
 def newest_title(settings: Settings) -> str | None:
