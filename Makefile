@@ -60,8 +60,8 @@ bench-search: .venv/.installed-dev ## Measure sync and search
 eval-search: setup ## Measure how well the search finds what it should, on the warehouse as it is
 	@$(PYTHON) -m embeddings evaluate
 
-clean: ## Stop the embedded Postgres and remove .venv, all local data and everything built
-	@if [ -x $(PYTHON) ]; then $(PYTHON) -m warehouse down || true; fi
+clean: ## Stop the embedded Postgres and remove .venv, everything built and the data in .plimsoll; a PLIMSOLL_HOME elsewhere stays
+	@if [ -x $(PYTHON) ]; then PLIMSOLL_HOME= $(PYTHON) -m warehouse down || true; fi
 	rm -rf .venv .plimsoll dbt_project/target dbt_project/logs logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
