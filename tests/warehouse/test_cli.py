@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from warehouse import cli
+from warehouse.__main__ import main
+
 
 def test_command_line_fails_in_one_line(home: Path) -> None:
     environment = {**os.environ, "DATABASE_URL": "postgresql://ann:s3cret@127.0.0.1:1/none"}
@@ -20,18 +23,24 @@ def test_command_line_fails_in_one_line(home: Path) -> None:
         assert "s3cret" not in result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("module", ["ingestion", "embeddings", "warehouse"])
-@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"]])
-def test_wrong_arguments_are_one_line(module: str, arguments: list[str]) -> None:
-    result = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False)
-    assert result.returncode == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("error: No such ")
-    assert result.stderr.endswith(" --help\n")
-    assert result.stderr.count("\n") == 1
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["backfill"], ["up", "again"]])
+def test_wrong_arguments_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["python -m warehouse", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.run(main, "python -m warehouse")
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert said.err.endswith(" --help\n")
+    assert said.err.count("\n") == 1
 
 
-def test_no_argument_explains_the_commands() -> None:
-    result = subprocess.run([sys.executable, "-m", "warehouse"], capture_output=True, text=True, check=False)
-    assert result.returncode == 2
-    assert "Commands:" in result.stderr
+def test_no_argument_explains_the_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["python -m warehouse"])
+    with pytest.raises(SystemExit) as ended:
+        cli.run(main, "python -m warehouse")
+    assert ended.value.code == 2
+    assert "Commands:" in capsys.readouterr().err
