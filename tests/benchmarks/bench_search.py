@@ -1,8 +1,9 @@
 """How fast sync and search are, and what the lexical leg's alternatives would cost.
 
-10,000 pull requests with five files each are made up from a vocabulary as skewed as real prose, synced with the static
-model into Milvus Lite by the command line, and searched with the connection kept open; and once more with a real server
-where the package `milvus` is installed (2.3.5, Linux on x86-64). `MILVUS_URL` measures that server instead of Lite.
+10,000 pull requests with five files and five comments each are made up from a vocabulary as skewed as real prose,
+synced with the static model into Milvus Lite by the command line, and searched with the connection kept open; and once more
+with a real server where the package `milvus` is installed (2.3.5, Linux on x86-64). `MILVUS_URL` measures that server
+instead of Lite.
 
     python -m tests.benchmarks.bench_search --pull-requests 10000
 """
@@ -33,7 +34,7 @@ from embeddings.lexical import Condition, LexicalIndex
 from embeddings.searching import Searcher
 from embeddings.words import terms
 from tests.embeddings import marts, milvus_server
-from tests.embeddings.marts import File, PullRequest
+from tests.embeddings.marts import Comment, File, PullRequest
 from warehouse import cli, postgres
 from warehouse.settings import Settings, load_settings
 
@@ -74,7 +75,7 @@ class Prose:
 
 
 def made_up(count: int) -> Iterator[PullRequest]:
-    """Pull requests with five files each."""
+    """Pull requests with five files and five comments each."""
     prose = Prose(SEED)
     for number in range(1, count + 1):
         files = []
@@ -93,6 +94,10 @@ def made_up(count: int) -> Iterator[PullRequest]:
             files=files,
             is_merged=number % 5 > 0,
             high_risk=number % 10 == 0,
+            comments=[
+                Comment(prose.words(prose.random.randint(5, 40)), author=f"author-{prose.random.randrange(97)}")
+                for _ in range(5)
+            ],
         )
 
 
