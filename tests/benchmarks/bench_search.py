@@ -1,9 +1,9 @@
 """How fast sync and search are, and what the lexical leg's alternatives would cost.
 
 10,000 pull requests with five files and five comments each are made up from a vocabulary as skewed as real prose,
-synced with the static model into Milvus Lite by the command line, and searched with the connection kept open; and once more
-with a real server where the package `milvus` is installed (2.3.5, Linux on x86-64). `MILVUS_URL` measures that server
-instead of Lite.
+synced with the static model into Milvus Lite by the command line, and searched with the connection kept open; and once
+more with a real server where the package `milvus` is installed (2.3.5, Linux on x86-64).
+`MILVUS_URL` measures that server instead of Lite.
 
     python -m tests.benchmarks.bench_search --pull-requests 10000
 """
