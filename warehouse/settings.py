@@ -282,7 +282,10 @@ class Settings(BaseSettings):
         """The Postgres to use: `DATABASE_URL`, else the `PG*` variables, else the embedded one."""
         password = self.pgpassword.get_secret_value() if self.pgpassword else None
         if self.database_url is not None:
-            return Connection.from_url(self.database_url.get_secret_value(), password)
+            database = Connection.from_url(self.database_url.get_secret_value(), password)
+            if self.pgsslmode:
+                database.parameters.setdefault("sslmode", self.pgsslmode)
+            return database
         if self.pghost:
             return Connection(
                 host=self.pghost,

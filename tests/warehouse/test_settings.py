@@ -98,6 +98,13 @@ def test_password_may_stand_beside_the_url(monkeypatch: pytest.MonkeyPatch) -> N
     assert rendered["password"] == "own"
 
 
+@pytest.mark.parametrize(("query", "mode"), [("", "require"), ("?sslmode=verify-full", "verify-full")])
+def test_sslmode_may_stand_beside_the_url(monkeypatch: pytest.MonkeyPatch, query: str, mode: str) -> None:
+    url = f"postgresql://ann@db.example/plimsoll{query}"
+    rendered = profile(monkeypatch, {"DATABASE_URL": url, "PGSSLMODE": "require"})
+    assert rendered["sslmode"] == load_settings().database.parameters["sslmode"] == mode
+
+
 def test_variables_are_those_that_libpq_reads() -> None:
     query = "application_name=cron&channel_binding=require&connect_timeout=5&options=-c%20jit%3Doff&sslrootcert=system"
     environment = Connection.from_url(f"postgresql://ann@db.example/plimsoll?{query}").environment()
