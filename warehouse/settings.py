@@ -94,13 +94,17 @@ class Connection:
         return self._password
 
     @property
+    def _location(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def url(self) -> str:
         """The connection as a URL, with the password: for drivers, never for people."""
         account = quote(self.user, safe="")
         if self._password is not None:
             account += f":{quote(self._password, safe='')}"
         query = dict(self.parameters)
-        location = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        location = self._location
         if self.host.startswith("/"):
             # the port, too, even the usual one: where it is missing libpq takes PGPORT
             query, location = query | {"host": self.host, "port": str(self.port)}, ""
@@ -135,7 +139,7 @@ class Connection:
         """The connection for people: without the password."""
         if self.is_embedded:
             return f"the embedded Postgres at {self.host}"
-        return f"{self.user}@{self.host}:{self.port}/{self.dbname}"
+        return f"{self.user}@{self._location}/{self.dbname}"
 
     def __repr__(self) -> str:
         """As `__str__`: a password must not show in a traceback either."""

@@ -179,6 +179,10 @@ def test_url_brings_any_host_through(host: str) -> None:
     assert (after.host, after.port, after.parameters) == (host, 6432, {})
 
 
+def test_people_see_an_address_as_they_write_it() -> None:
+    assert str(Connection("2001:db8::1", user="ann")) == "ann@[2001:db8::1]:5432/postgres"
+
+
 def test_password_never_shows() -> None:
     settings = load_settings(DATABASE_URL="postgresql://ann:s3cret@db.example/plimsoll", GITHUB_TOKEN="t0ken")
     shown = f"{settings!r} {settings} {settings.database!r} {settings.database}"
