@@ -64,4 +64,10 @@ def build(settings: Settings, arguments: Sequence[str]) -> int:
                 "another build is under way", where=str(settings.database), remedy="Let it finish, then run this again"
             )
         line = command("build", "--project-dir", str(PROJECT), *arguments)
-        return subprocess.run(line, cwd=ROOT, env=environment(settings), check=False).returncode
+        process = subprocess.Popen(line, cwd=ROOT, env=environment(settings))
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # dbt got it, too: the lock holds until it has cancelled its queries
+            process.wait()
+            raise

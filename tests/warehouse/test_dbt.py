@@ -1,7 +1,11 @@
 """dbt as a program of ours: one build of a database at a time."""
 
+import signal
 import sys
+import threading
+import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +22,14 @@ cursor.execute("select pg_try_advisory_lock({dbt.BUILD_LOCK})")
 sys.exit({FREE} if cursor.fetchone()[0] else {HELD})
 """
 
+# takes its time to end
+SLOW = """
+import pathlib, sys, time
+pathlib.Path(sys.argv[1]).touch()
+time.sleep(1)
+pathlib.Path(sys.argv[2]).touch()
+"""
+
 
 def test_one_build_of_a_database_at_a_time(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     monkeypatch.setattr(dbt, "command", lambda *arguments: [sys.executable, "-c", ASK, settings.database.url])
@@ -28,3 +40,21 @@ def test_one_build_of_a_database_at_a_time(monkeypatch: pytest.MonkeyPatch, sett
     assert dbt.build(settings, []) == HELD
     # and lets it go
     assert dbt.build(settings, []) == HELD
+
+
+def test_interrupted_build_lets_dbt_cancel_its_queries(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    line = [sys.executable, "-c", SLOW, str(begun), str(ended)]
+    monkeypatch.setattr(dbt, "command", lambda *arguments: line)
+
+    def interrupt() -> None:
+        while not begun.exists():
+            time.sleep(0.01)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        dbt.build(settings, [])
+    assert ended.exists()
