@@ -61,7 +61,7 @@ eval-search: setup ## Measure how well the search finds what it should, on the w
 	@$(PYTHON) -m embeddings evaluate
 
 clean: ## Stop the embedded Postgres and remove .venv, everything built and the data in .plimsoll; a PLIMSOLL_HOME elsewhere stays
-	@if [ -x $(PYTHON) ]; then PLIMSOLL_HOME= $(PYTHON) -m warehouse down || true; fi
+	@if [ -x $(PYTHON) ] && [ -e .venv/.installed ]; then PLIMSOLL_HOME= $(PYTHON) -m warehouse down; fi
 	rm -rf .venv .plimsoll dbt_project/target dbt_project/logs logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
