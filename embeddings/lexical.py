@@ -64,8 +64,15 @@ class LexicalIndex:
         self._newest: tuple[int] | None = None
 
     def prepare(self) -> None:
-        """Make the tables unless they are there."""
+        """Make the tables unless they are there; those of an earlier version are replaced, for a sync to fill again."""
         with self._connection.cursor() as cursor:
+            cursor.execute(
+                "select to_regclass(%s) is not null and not exists "
+                "(select from pg_attribute where attrelid = to_regclass(%s) and attname = 'words_sha256')",
+                (self.documents, self.documents),
+            )
+            if cursor.fetchone() == (True,):
+                cursor.execute(f"drop table {self.documents}, {self._postings}")
             cursor.execute(f"""
                 create table if not exists {self.documents} (
                     document integer generated always as identity primary key,
