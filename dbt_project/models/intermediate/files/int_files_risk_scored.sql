@@ -73,7 +73,7 @@ test_balances as (
 
 ),
 
-{# lower case, as the patterns are; a pattern must match inside one added or removed line #}
+{# lower case, as the patterns are #}
 patches as (
 
     select
@@ -89,14 +89,16 @@ patches as (
 
 ),
 
+{# a pattern must match inside one added or removed line. The line's sign is only looked at, so that it can be what
+   stands before the first word #}
 patch_rules as (
 
     select
         *,
         case scope
-            when 'patch_added' then '(^|\n)[+][^\n]*('
-            when 'patch_removed' then '(^|\n)[-][^\n]*('
-            when 'patch' then '(^|\n)[+-][^\n]*('
+            when 'patch_added' then '(^|\n)(?=[+])[^\n]*('
+            when 'patch_removed' then '(^|\n)(?=[-])[^\n]*('
+            when 'patch' then '(^|\n)(?=[+-])[^\n]*('
         end || pattern || ')' as line_pattern
 
     from risk_rules
