@@ -46,9 +46,7 @@ paths as (
 
 new_paths as (
 
-    select
-        paths.file_path,
-        {{ path_key('paths.file_path') }} as path_key
+    select paths.file_path
 
     from paths
     {% if is_incremental() %}
@@ -56,6 +54,34 @@ new_paths as (
         on paths.file_path = known.file_path
     where known.file_path is null
     {% endif %}
+
+),
+
+spellings as (
+
+    select true as is_plain
+
+    union all
+
+    select false as is_plain
+
+),
+
+{# words run together can be one word of the seeds (CMakeLists, SignIn) or several (UserServiceTest, HTTPTest), so a
+   path with capitals is looked at in both spellings #}
+spelled_paths as (
+
+    select
+        new_paths.file_path,
+        spellings.is_plain,
+        case
+            when spellings.is_plain then {{ path_key('new_paths.file_path') }}
+            else {{ path_key('new_paths.file_path', parted=true) }}
+        end as path_key
+
+    from new_paths
+    cross join spellings
+    where spellings.is_plain or {{ matches('new_paths.file_path', "'[A-Z]'") }}
     {{ computed_once() }}
 
 ),
@@ -64,10 +90,11 @@ named as (
 
     select
         file_path,
+        is_plain,
         '/' || split_part(path_key, '/', -1) as name_key,
         left(path_key, length(path_key) - length(split_part(path_key, '/', -1))) as folder_key
 
-    from new_paths
+    from spelled_paths
 
 ),
 
@@ -144,7 +171,7 @@ matched_parts as (
 
 ),
 
-{# a rule that both the folder and the name match still counts once #}
+{# a rule that both the folder and the name match, or both spellings, still counts once #}
 matched_paths as (
 
     select
@@ -239,6 +266,7 @@ final as (
         on
             by_extension.found_by = 'extension'
             and {{ capture('named.name_key', "'\\.([a-z0-9]+)$'") }} = by_extension.ending
+    where named.is_plain
 
 )
 
