@@ -3,7 +3,8 @@ with
 
 author_metrics_window as (
 
-    select * from {{ ref('author_metrics_window_latest') }}
+    select * from {{ ref('author_metrics_window') }}
+    where {{ is_newest_snapshot(ref('author_metrics_window')) }}
 
 ),
 

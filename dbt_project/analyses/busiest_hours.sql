@@ -9,7 +9,7 @@ opened as (
         0 as merged
     from {{ ref('repo_prs') }}
     where
-        created_at >= {{ start_of_day(days_ago=89) }}
+        {{ happened_in_days('created_at', 90) }}
         and {{ in_repository('repo_prs') }}
 
 ),
@@ -22,7 +22,7 @@ merged as (
         1 as merged
     from {{ ref('repo_prs') }}
     where
-        merged_at >= {{ start_of_day(days_ago=89) }}
+        {{ happened_in_days('merged_at', 90) }}
         and {{ in_repository('repo_prs') }}
 
 ),

@@ -7,6 +7,14 @@ repo_prs as (
 
 ),
 
+{# imported again: a CTE that is read twice is computed whole #}
+all_merges as (
+
+    select * from {{ ref('repo_prs') }}
+    where is_merged
+
+),
+
 authors as (
 
     select * from {{ ref('authors') }}
@@ -19,32 +27,43 @@ pull_request_lifecycle as (
 
 ),
 
-newcomers as (
-
-    {# first_seen_at bounds the search: who was not here earlier cannot have merged earlier #}
-    select username
-    from authors
-    where
-        not is_bot
-        and first_seen_at >= {{ start_of_day(days_ago=179) }}
-
-),
-
 merged as (
 
     select
         repo_prs.author,
         repo_prs.repo_name,
+        repo_prs.pr_id,
         repo_prs.pr_number,
         repo_prs.title,
         repo_prs.url,
-        repo_prs.merged_at,
-        row_number() over (
-            partition by repo_prs.author order by repo_prs.merged_at, repo_prs.pr_id
-        ) as place
+        repo_prs.merged_at
     from repo_prs
-    inner join newcomers on repo_prs.author = newcomers.username
-    where repo_prs.is_merged
+    inner join authors on repo_prs.author = authors.username
+    where
+        {{ happened_in_days('repo_prs.merged_at', 90) }}
+        and not authors.is_bot
+        and {{ in_repository('repo_prs') }}
+
+),
+
+merging as (
+
+    select distinct author from merged
+
+),
+
+{# the first of all their merges, in whichever repository: one look into an index for each author #}
+first_merges as (
+
+    select
+        (
+            select all_merges.pr_id
+            from all_merges
+            where all_merges.author = merging.author
+            order by all_merges.merged_at, all_merges.pr_id
+            limit 1
+        ) as pr_id
+    from merging
 
 ),
 
@@ -61,14 +80,8 @@ final as (
         pull_request_lifecycle.cycle_hours,
         merged.url
     from merged
-    inner join pull_request_lifecycle
-        on
-            merged.repo_name = pull_request_lifecycle.repo_name
-            and merged.pr_number = pull_request_lifecycle.pr_number
-    where
-        merged.place = 1
-        and merged.merged_at >= {{ start_of_day(days_ago=89) }}
-        and {{ in_repository('merged') }}
+    inner join first_merges on merged.pr_id = first_merges.pr_id
+    inner join pull_request_lifecycle on merged.pr_id = pull_request_lifecycle.pr_id
 
 )
 

@@ -5,7 +5,8 @@ with
 
 author_file_ownership as (
 
-    select * from {{ ref('author_file_ownership_latest') }}
+    select * from {{ ref('author_file_ownership') }}
+    where {{ is_newest_snapshot(ref('author_file_ownership')) }}
 
 ),
 

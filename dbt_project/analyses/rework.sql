@@ -32,8 +32,8 @@ merged as (
             repo_prs.repo_name = pull_request_lifecycle.repo_name
             and repo_prs.pr_number = pull_request_lifecycle.pr_number
     where
-        repo_prs.merged_at >= {{ start_of_day(days_ago=89) }}
-        and pull_request_lifecycle.first_review_at is not null
+        {{ happened_in_days('repo_prs.merged_at', 90) }}
+        and pull_request_lifecycle.first_review_at <= repo_prs.merged_at
         and {{ in_repository('repo_prs') }}
 
 ),

@@ -19,7 +19,7 @@ final as (
         max(risk) as highest_risk
     from file_changes
     where
-        merged_at >= {{ start_of_day(days_ago=89) }}
+        {{ happened_in_days('merged_at', 90) }}
         and risk >= 4
         and {{ in_repository('file_changes') }}
     group by repo_name, file_path

@@ -33,7 +33,7 @@ final as (
             and repo_prs.pr_number = pull_request_lifecycle.pr_number
     where
         repo_prs.high_risk
-        and repo_prs.merged_at >= {{ start_of_day(days_ago=89) }}
+        and {{ happened_in_days('repo_prs.merged_at', 90) }}
         and (
             pull_request_lifecycle.first_review_at is null
             or pull_request_lifecycle.first_review_at > repo_prs.merged_at

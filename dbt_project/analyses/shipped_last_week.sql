@@ -22,8 +22,7 @@ final as (
         url
     from repo_prs
     where
-        merged_at >= {{ start_of_day(days_ago=6) }}
-        and merged_at < {{ start_of_day(days_ago=-1) }}
+        {{ happened_in_days('merged_at', 7) }}
         and {{ in_repository('repo_prs') }}
 
 )

@@ -18,7 +18,7 @@ waiting as (
     select *
     from pull_request_lifecycle
     where
-        is_open
+        (is_open or closed_at >= {{ start_of_day(days_ago=-1) }})
         and not is_draft
         and ready_at < {{ start_of_day(days_ago=14) }}
         and {{ in_repository('pull_request_lifecycle') }}
@@ -34,9 +34,9 @@ final as (
         repo_prs.author,
         extract(epoch from {{ start_of_day() }} - waiting.ready_at) / 86400 as days_ready,
         case
-            when waiting.first_review_at is null then 'a reviewer'
-            when waiting.first_approval_at is null then 'the author or the reviewer'
-            else 'a merge'
+            when waiting.first_approval_at < {{ start_of_day(days_ago=-1) }} then 'a merge'
+            when waiting.first_review_at < {{ start_of_day(days_ago=-1) }} then 'the author or the reviewer'
+            else 'a reviewer'
         end as waits_for,
         repo_prs.risk_band,
         repo_prs.url
