@@ -22,7 +22,9 @@ FAULTS = {
     ),
     "assert_nothing_was_cut": (
         "delete from raw_github.pull_request_review_comments "
-        "where id = (select max(id) from raw_github.pull_request_review_comments)"
+        "where id = (select max(id) from raw_github.pull_request_review_comments); "
+        "update raw_github.pull_requests set labels_total = null "
+        "where id = (select min(id) from raw_github.pull_requests where deleted_at is null)"
     ),
     "assert_ownership_adds_to_100": (
         "update marts.author_file_ownership set ownership_pct = ownership_pct - 0.001 "
@@ -61,6 +63,20 @@ def faulty(sample: Project) -> Outcome:
 @pytest.mark.parametrize("name", FAULTS)
 def test_singular_test_finds_its_fault(faulty: Outcome, name: str) -> None:
     assert faulty.statuses[name] == "fail"
+
+
+def test_a_missing_count_is_a_fault_too(faulty: Outcome) -> None:
+    assert faulty.messages["assert_nothing_was_cut"].startswith("Got 2 results")
+
+
+def test_a_login_is_told_apart_by_neither_case_nor_suffix(scratch: Project) -> None:
+    # int_accounts_resolved looks accounts up by such keys: twice the key would be twice the account
+    scratch.execute(
+        "insert into seeds.bot_accounts values ('Renovate[bot]', ''); "
+        "insert into seeds.author_aliases values ('ann', 'bob'), ('Ann', 'cyd')"
+    )
+    outcome = scratch.dbt("test", "--select", "bot_accounts,test_type:data", "author_aliases,test_type:data", vars=VARS)
+    assert outcome.named("fail").keys() == {"bot_accounts_login_stands_once", "author_aliases_alias_stands_once"}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
-{# GitHub counts every connection of a pull request. A row here names one of which fewer or more were loaded #}
+{# GitHub counts every connection of a pull request. A row here names one of which fewer or more were loaded, or whose
+   count was not #}
 {{ config(tags=['raw']) }}
 
 with
@@ -101,4 +102,4 @@ counted as (
 )
 
 select * from counted
-where counted <> loaded
+where counted is distinct from loaded
