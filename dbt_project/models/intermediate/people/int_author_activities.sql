@@ -81,6 +81,14 @@ reviews as (
 
 ),
 
+{# GitHub shows the owner of a token the review that is still being written; nobody else has seen its comments #}
+pending_reviews as (
+
+    select * from {{ ref('stg_github__pull_request_reviews') }}
+    where submitted_at is null and {{ only_changed() }}
+
+),
+
 review_comments as (
 
     select * from {{ ref('stg_github__pull_request_review_comments') }}
@@ -102,13 +110,18 @@ responses as (
     union all
 
     select
-        pr_id,
-        author_account_id,
-        {{ utc_day('created_at') }} as day,
+        review_comments.pr_id,
+        review_comments.author_account_id,
+        {{ utc_day('review_comments.created_at') }} as day,
         0 as reviews_submitted,
         1 as review_comments
 
     from review_comments
+    left join pending_reviews
+        on
+            review_comments.pr_id = pending_reviews.pr_id
+            and review_comments.review_id = pending_reviews.review_id
+    where pending_reviews.review_id is null
 
 ),
 

@@ -44,7 +44,7 @@ accounts as (
 ),
 
 {% for kind, (table, happened_at) in participations.items() -%}
-{{ kind }} as (
+{{ 'inline_comments' if kind == 'review_comments' else kind }} as (
 
     select * from {{ ref(table) }}
     where {{ happened_at }} is not null and {{ only_changed() }}
@@ -52,6 +52,27 @@ accounts as (
 ),
 
 {% endfor -%}
+
+{# GitHub shows the owner of a token the review that is still being written; nobody else has seen its comments #}
+pending_reviews as (
+
+    select * from {{ ref('stg_github__pull_request_reviews') }}
+    where submitted_at is null and {{ only_changed() }}
+
+),
+
+review_comments as (
+
+    select inline_comments.*
+
+    from inline_comments
+    left join pending_reviews
+        on
+            inline_comments.pr_id = pending_reviews.pr_id
+            and inline_comments.review_id = pending_reviews.review_id
+    where pending_reviews.review_id is null
+
+),
 
 {# millions of rows become as many as there are participants, before anything is joined #}
 participants as (

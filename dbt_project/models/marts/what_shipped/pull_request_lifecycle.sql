@@ -54,9 +54,17 @@ comments as (
 
 ),
 
-review_comments as (
+inline_comments as (
 
     select * from {{ ref('stg_github__pull_request_review_comments') }}
+    where {{ only_changed() }}
+
+),
+
+{# of the comments, pending ones too; imported again, since a CTE that is named twice is written to disk as a whole #}
+surrounding_reviews as (
+
+    select * from {{ ref('stg_github__pull_request_reviews') }}
     where {{ only_changed() }}
 
 ),
@@ -87,6 +95,24 @@ timelines as (
 
     from events
     group by pr_id
+
+),
+
+{# an inline comment is seen when its review is submitted; GitHub shows the owner of a token the review that is still
+   being written, too, which nobody else has seen #}
+review_comments as (
+
+    select
+        inline_comments.pr_id,
+        inline_comments.author_account_id,
+        greatest(inline_comments.created_at, surrounding_reviews.submitted_at) as seen_at
+
+    from inline_comments
+    left join surrounding_reviews
+        on
+            inline_comments.pr_id = surrounding_reviews.pr_id
+            and inline_comments.review_id = surrounding_reviews.review_id
+    where surrounding_reviews.review_id is null or surrounding_reviews.submitted_at is not null
 
 ),
 
@@ -128,12 +154,12 @@ reviewed as (
 
 ),
 
-{% for kind in ['comment', 'review_comment'] -%}
+{% for kind, seen_at in {'comment': 'created_at', 'review_comment': 'seen_at'}.items() -%}
 {{ kind }}ed as (
 
     select
         {{ kind }}s.pr_id,
-        min({{ kind }}s.created_at) filter (where {{ is_response }}) as first_response_at,
+        min({{ kind }}s.{{ seen_at }}) filter (where {{ is_response }}) as first_response_at,
         count(*) as {{ kind }}_count
 
     from {{ kind }}s
