@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from warehouse.errors import PlimsollError
-from warehouse.settings import Settings
+from warehouse.settings import Settings, split_account
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -93,15 +93,17 @@ class OpenAIServer:
             raise PlimsollError("no model server is set", remedy="Set OPENAI_API_KEY, or OPENAI_BASE_URL")
         # servers of one's own often want no key, and the library insists on one
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
+        base_url, account = split_account(settings.openai_base_url) if settings.openai_base_url else (None, "")
+        user, _, password = account.partition(":")
         # of httpx, whichever client this version of the library would make by itself; it takes either
         http_client: Any = httpx.Client(
             timeout=timeout,
             follow_redirects=True,
+            # not in the URL, which httpx logs
+            auth=(user, password) if account else None,
             event_hooks={"response": [lambda response: _set_deadline(response, timeout)]},
         )
-        client = OpenAI(
-            api_key=key, base_url=settings.openai_base_url, timeout=timeout, max_retries=0, http_client=http_client
-        )
+        client = OpenAI(api_key=key, base_url=base_url, timeout=timeout, max_retries=0, http_client=http_client)
         return cls(client, server_name(settings), first_wait=first_wait)
 
     def call(
@@ -181,7 +183,7 @@ class OpenAIServer:
 
 def server_name(settings: Settings) -> str:
     """The server that the settings name, for messages."""
-    return settings.openai_base_url or "OpenAI"
+    return split_account(settings.openai_base_url)[0] if settings.openai_base_url else "OpenAI"
 
 
 def is_unanswered(error: Exception) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from embeddings.collections import Collection, milvus_schema
 from warehouse.errors import PlimsollError
-from warehouse.settings import Settings
+from warehouse.settings import Settings, split_account
 
 if TYPE_CHECKING:
     from pymilvus import MilvusClient
@@ -49,7 +49,7 @@ class Store:
         Raises:
             PlimsollError: it cannot be reached, or another process has the file of Milvus Lite open.
         """
-        uri = settings.milvus_uri
+        uri, account = split_account(settings.milvus_uri)
         lite_path = None if "://" in uri else Path(uri).absolute()
         if lite_path is not None:
             lite_path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ class Store:
         # it goes through a row's text character by character, which takes longer than sending it; texts are cut here
         entity_helper.CHECK_STR_ARRAY = False
         _quieten()
-        token = settings.milvus_token.get_secret_value() if settings.milvus_token else ""
+        token = settings.milvus_token.get_secret_value() if settings.milvus_token else account
         options: dict[str, Any] = {"token": token, "timeout": CONNECT_TIMEOUT_SECONDS}
         if lite_path is not None:
             # its server hangs up on a client that pings it as often as pymilvus does
@@ -73,7 +73,8 @@ class Store:
             client = MilvusClient(str(lite_path or uri), **options)
             client.list_collections(timeout=CONNECT_TIMEOUT_SECONDS)
         except Exception as error:
-            raise PlimsollError(f"cannot reach Milvus at {uri}: {_reason(error, token)}", remedy=REMEDY) from None
+            reason = _reason(error).replace(token, "***") if token else _reason(error)
+            raise PlimsollError(f"cannot reach Milvus at {uri}: {reason}", remedy=REMEDY) from None
         return cls(client, lite_path)
 
     def __enter__(self) -> Self:
@@ -230,7 +231,7 @@ def ping(settings: Settings) -> dict[str, Any]:
         PlimsollError: it does not.
     """
     with Store.open(settings) as store:
-        return {"url": settings.milvus_uri, "collections": store.collections()}
+        return {"url": settings.milvus_name, "collections": store.collections()}
 
 
 def _answer(method: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -248,7 +249,7 @@ def _answer(method: str, call: Callable[..., Any], *arguments: Any, **options: A
 
 
 def _failure(method: str, error: Exception) -> PlimsollError:
-    return PlimsollError(f"Milvus: {method}: {_reason(error, '')}", remedy=REMEDY)
+    return PlimsollError(f"Milvus: {method}: {_reason(error)}", remedy=REMEDY)
 
 
 def _quieten() -> None:
@@ -280,7 +281,6 @@ def _refuse_if_in_use(path: Path) -> None:
             fcntl.flock(handle, fcntl.LOCK_UN)
 
 
-def _reason(error: BaseException, token: str) -> str:
+def _reason(error: BaseException) -> str:
     text = getattr(error, "message", None) or str(error) or type(error).__name__
-    text = text.replace(token, "***") if token else text
     return text.split("\n")[0].split(os.linesep)[0]

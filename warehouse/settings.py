@@ -314,6 +314,23 @@ class Settings(BaseSettings):
         """Milvus' address: a server's URL, or the file of Milvus Lite."""
         return self.milvus_url or str(self.home / "milvus.db")
 
+    @property
+    def milvus_name(self) -> str:
+        """Milvus' address for people: without the password that its URL may hold."""
+        return split_account(self.milvus_uri)[0]
+
+
+def split_account(url: str) -> tuple[str, str]:
+    """A URL without the account in it, as it may be shown and kept, and the account.
+
+    Returns:
+        (URL, `user:password` decoded); an empty account if the URL has none.
+    """
+    scheme, separator, rest = url.partition("://")
+    # everything up to the last @ is the account: an unencoded @ or / of a password stays inside it
+    account, _, location = rest.rpartition("@")
+    return (scheme + separator + location, unquote(account)) if separator else (url, "")
+
 
 def load_settings(**overrides: object) -> Settings:
     """Read the settings.

@@ -99,7 +99,7 @@ def show_places(settings: Settings, question: str | None) -> None:
     click.secho("\nWhere it lies", bold=True)
     where = f"{settings.home / 'postgres'} (embedded)" if settings.database.is_embedded else str(settings.database)
     click.echo(f"  Postgres  {where}: schemas raw_github, staging, marts")
-    click.echo(f"  Milvus    {settings.milvus_uri}: collections pr_index, file_changes")
+    click.echo(f"  Milvus    {settings.milvus_name}: collections pr_index, file_changes")
     click.secho("\nTry next", bold=True)
     click.echo("  make psql                                          SQL over the marts")
     # titles come from anybody, and this is there to be copied into a shell

@@ -50,6 +50,7 @@ class OpenAIDouble:
         misbehave: called with (path, request's JSON, number of the request from 1); may raise `FaultError`.
         judgement: what the chat model says of a description.
         completion_tokens: the tokens of its answer, if the request does not ask for fewer.
+        accounts: the header Authorization of every request, in order.
     """
 
     def __init__(self) -> None:
@@ -63,6 +64,7 @@ class OpenAIDouble:
             "risk_notes": ["It may break."],
         }
         self.completion_tokens = 100
+        self.accounts: list[str] = []
         self._requests = 0
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -134,6 +136,7 @@ class OpenAIDouble:
                 self._respond({})
 
             def do_POST(self) -> None:
+                double.accounts.append(self.headers["Authorization"])
                 self._respond(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
             def _respond(self, request: dict[str, Any]) -> None:

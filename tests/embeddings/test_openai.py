@@ -1,5 +1,7 @@
 """OpenAI's embeddings over real HTTP, from a server that misbehaves."""
 
+import base64
+import logging
 import threading
 import time
 from email.utils import formatdate
@@ -218,6 +220,22 @@ def test_the_dimension_is_asked_for_once(remote: Settings, openai_double: OpenAI
     assert describe(remote) == {
         "model": "text-embedding-3-small", "kind": "server", "dimension": DIMENSION, "reachable": True,
     }  # fmt: skip
+
+
+def test_a_password_in_the_url_is_neither_shown_nor_kept(
+    remote: Settings, openai_double: OpenAIDouble, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = openai_double.url.replace("://", f"://user:{SECRET}@")
+    settings = remote.model_copy(update={"openai_base_url": url})
+    assert choose(settings).dimension == DIMENSION
+    assert openai_double.accounts[-1] == "Basic " + base64.b64encode(f"user:{SECRET}".encode()).decode()
+    openai_double.misbehave = lambda path, request, number: (_ for _ in ()).throw(FaultError(401))
+    with pytest.raises(PlimsollError) as caught:
+        choose(settings).encode(["one"])
+    assert openai_double.url in str(caught.value)
+    assert SECRET not in str(caught.value) + caplog.text
+    assert SECRET not in (settings.home / "embedding-dimensions.json").read_text()
 
 
 def test_a_shorter_vector_is_asked_for(remote: Settings, openai_double: OpenAIDouble) -> None:
