@@ -11,7 +11,9 @@ _CODE_FENCE = re.compile(r"^[ \t]*(`{3,}+|~{3,}+)[^\n]*+\n.*?(?:^[ \t]*\1[ \t]*$
 _BRACKETS, _TARGET = r"\[([^\[\]\n]*+)\]", r"\([^()\n]*+(?:\([^()\n]*+\)[^()\n]*+)*+\)"
 _IMAGE = re.compile("!" + _BRACKETS + _TARGET)
 _LINK = re.compile(_BRACKETS + _TARGET)
-_ADDRESS = re.compile(r"<?https?://[^\s)>\]]+>?|<[^\s<>@]{1,64}@[^\s<>@]{1,255}>")
+# patterns that begin with a letter of their own are looked for four times faster than one that joins them
+_AUTOLINK = re.compile(r"<(?:https?://[^\s<>]*|[^\s<>@]{1,64}@[^\s<>@]{1,255})>")
+_URL = re.compile(r"https?://[^\s)>\]]+")
 # the tags that GitHub shows; what else stands in angle brackets is code: List<Item>
 _TAG = re.compile(
     r"</?(?:a|abbr|b|big|blockquote|br|center|cite|code|dd|del|details|dfn|div|dl|dt|em|figcaption|figure|font|h[1-6]"
@@ -23,7 +25,8 @@ _HEADING_LINE = re.compile(r"^[ \t]*#{1,6}[ \t].*$", re.MULTILINE)
 _CHECK_LINE = re.compile(r"^[ \t]*[-*+][ \t]+\[[ xX]\].*$", re.MULTILINE)
 _LIST_MARK = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+", re.MULTILINE)
 # an underscore inside a word belongs to an identifier
-_EMPHASIS = re.compile(r"\*{1,3}|~~|`+|(?<!\w)_{1,2}(?=\S)|(?<=\S)_{1,2}(?!\w)")
+_UNDERSCORE = re.compile(r"(?<!\w)_{1,2}(?=\S)|(?<=\S)_{1,2}(?!\w)")
+_EMPHASIS = re.compile(r"[*`]+|~~")
 _BLANK = re.compile(r"[^\S\n]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -48,8 +51,10 @@ def prose(markdown: str | None) -> str:
     for noise in (_HTML_COMMENT, _CODE_FENCE, _IMAGE):
         text = noise.sub(" ", text)
     text = _LINK.sub(r"\1", text)
-    for noise in (_ADDRESS, _TAG, _QUOTED_LINE, _HEADING_LINE, _CHECK_LINE, _LIST_MARK):
+    for noise in (_AUTOLINK, _URL, _TAG, _QUOTED_LINE, _HEADING_LINE, _CHECK_LINE, _LIST_MARK):
         text = noise.sub(" ", text)
+    if "_" in text:
+        text = _UNDERSCORE.sub("", text)
     text = _EMPHASIS.sub("", text)
     lines = (_BLANK.sub(" ", line).strip() for line in plain(text).split("\n"))
     return "\n".join(line for line in lines if any(character.isalnum() for character in line))

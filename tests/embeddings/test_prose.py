@@ -27,6 +27,8 @@ from embeddings.prose import branch_words, cut_bytes, headlines, plain, prose
         pytest.param("Return List<Item>, not Map<K, V>.", "Return List<Item>, not Map<K, V>.", id="generics"),
         pytest.param("<p align='x'>Go</p> on<br/>and <b>on</b>", "Go on and on", id="tags"),
         pytest.param('See <img\n  src="x"\n/>this', "See this", id="tag over several lines"),
+        pytest.param('See <img src=https://x/y.png> <a href="https://x">it</a>', "See it", id="address in a tag"),
+        pytest.param("_So_ **__it__** is a_b_c", "So it is a_b_c", id="emphasis within emphasis"),
         pytest.param("By Jane <jane@example.org>, <https://x.org>.", "By Jane , .", id="addresses in brackets"),
         pytest.param("[Ships](https://x/Ship_(boat)) [[1]](u)", "Ships [[1]](u)", id="brackets in an address"),
         pytest.param("---\n***\n", "", id="rules"),
