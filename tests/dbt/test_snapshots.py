@@ -147,3 +147,57 @@ def test_an_account_that_joins_another_author_joins_it_in_every_snapshot(winter:
                 {"username": "ghost", "end_date": date(2024, 1, 20)},
                 {"username": "ghost", "end_date": date(2024, 2, 20)},
             ]
+
+
+def test_only_a_deletion_rebuilds_the_snapshots_that_counted_it(winter: Project) -> None:
+    with winter.copy("deleted") as project:
+        with closing(project.connect()) as connection:
+            raw = RawGithub(connection)
+            raw.execute("update raw_github.pull_requests set deleted_at = '2024-03-01' where id = 3")
+        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
+        kept = {table: snapshot(project, table, "2024-01-20") for table in WINDOWED}
+        assert 3 not in {row["pr_id"] for row in kept["author_prs_window"]}
+        assert sum(row["prs_merged"] for row in kept["author_metrics_window"] if row["window_days"] == 30) == 14
+        assert {row["total_lines"] for row in kept["author_file_ownership"] if row["window_days"] == 30} == {117}
+
+        # they cover all that this build noticed, and the next one need not look again
+        assert project.value(
+            "select bool_and(covers_until = (select covers_until from intermediate.model_builds "
+            "where model_name = 'int_pull_requests_tracked')) from intermediate.snapshot_builds"
+        )
+
+        project.execute("update raw_github.pull_requests set title = 'Another', additions = 99 where id = 5")
+        project.execute("update raw_github.pull_request_files set additions = 99 where pull_request_id = 5")
+        for options in (("--full-refresh",), ("--empty",), ("--empty",), ()):
+            project.dbt("run", *TABLES, *options, vars={"as_of_date": "2024-02-20"}).check()
+        assert {table: snapshot(project, table, "2024-01-20") for table in WINDOWED} == kept
+
+
+def test_an_alias_taken_back_gives_back_its_work_in_every_snapshot(winter: Project, tmp_path: Path) -> None:
+    changed = tmp_path / "project"
+    shutil.copytree(PROJECT, changed, ignore=shutil.ignore_patterns("target", "logs"))
+    [seed] = changed.glob("seeds/**/author_aliases.csv")
+    shipped = seed.read_text()
+    days = ("2024-01-20", "2024-02-20")
+    build = ("build", *TABLES, "--exclude-resource-type", "test", "unit_test")
+
+    def told(project: Project) -> dict[tuple[str, str], list[dict[str, object]]]:
+        return {
+            (table, day): [
+                {column: value for column, value in row.items() if column != "updated_at"}
+                for row in snapshot(project, table, day)
+            ]
+            for table in WINDOWED
+            for day in days
+        }
+
+    with winter.copy("aliased") as project:
+        before = told(project)
+        for aliases in ("bob,ann\n", "bob,bobby\n", "bob,ann\n"):
+            seed.write_text(shipped + aliases)
+            project.dbt(*build, vars={"as_of_date": "2024-02-20"}, project=changed).check()
+            names = {row["username"] for rows in told(project).values() for row in rows}
+            assert names == {"ann"} if "ann" in aliases else {"ann", "bobby"}
+        seed.write_text(shipped)
+        project.dbt(*build, vars={"as_of_date": "2024-02-20"}, project=changed).check()
+        assert told(project) == before
