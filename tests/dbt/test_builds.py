@@ -88,6 +88,7 @@ def test_slim_build_runs_what_changed_and_what_follows(scratch: Project, tmp_pat
         "author_metrics_daily",
         "author_metrics_window",
         "author_metrics_window_latest",
+        "authors",
     }
 
 

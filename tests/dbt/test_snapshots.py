@@ -201,3 +201,25 @@ def test_an_alias_taken_back_gives_back_its_work_in_every_snapshot(winter: Proje
         seed.write_text(shipped)
         project.dbt(*build, vars={"as_of_date": "2024-02-20"}, project=changed).check()
         assert told(project) == before
+
+
+def test_an_author_stays_as_long_as_a_snapshot_names_them(winter: Project) -> None:
+    thread = {
+        "review_threads": [{"id": "T1", "path": "src/a.py", "comments_total": 1}],
+        "review_comments": [
+            {"id": 1, "thread_id": "T1", "author_id": 3, "path": "src/a.py", "created_at": "2024-01-18 12:00+00"}
+        ],
+    }
+    columns = {"author_id": 1, "created_at": "2024-01-18 09:00+00", "files": [{"path": "src/a.py"}]}
+    with winter.copy("forgotten") as project:
+        with closing(project.connect()) as connection:
+            RawGithub(connection).user(3, "dan")
+            RawGithub(connection).pull_request(30, **columns, **thread)
+        project.dbt("run", *TABLES, vars={"as_of_date": "2024-01-20"}).check()
+        with closing(project.connect()) as connection:
+            RawGithub(connection).pull_request(30, **columns)
+        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
+        assert project.value("select count(*) from marts.author_metrics_window where username = 'dan'") == 4
+        project.dbt("test", "--select", "authors", vars={"as_of_date": "2024-02-20"}).check()
+        [dan] = project.rows("select first_seen_at, last_seen_at from marts.authors where username = 'dan'")
+        assert (str(dan["first_seen_at"].date()), str(dan["last_seen_at"].date())) == ("2024-01-14", "2024-01-20")
