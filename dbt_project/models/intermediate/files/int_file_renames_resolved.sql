@@ -1,35 +1,19 @@
 with
 
-files as (
-
-    select * from {{ ref('int_files_risk_scored') }}
-    where previous_path is not null and status = 'renamed'
-
-),
-
-pull_requests as (
-
-    select * from {{ ref('int_pull_requests_tracked') }}
-    where merged_at is not null and not is_deleted
-
-),
-
 {# a path can be renamed, made again and renamed once more; each rename speaks for the time since the one before #}
 renames as (
 
     select
-        pull_requests.repo_id,
-        files.previous_path,
-        files.file_path as next_path,
-        lag(pull_requests.merged_at, 1, cast('-infinity' as timestamptz)) over (
-            partition by pull_requests.repo_id, files.previous_path
-            order by pull_requests.merged_at, files.pr_id
+        repo_id,
+        previous_path,
+        file_path as next_path,
+        lag(merged_at, 1, cast('-infinity' as timestamptz)) over (
+            partition by repo_id, previous_path
+            order by merged_at, pr_id
         ) as renamed_after,
-        pull_requests.merged_at as renamed_at
+        merged_at as renamed_at
 
-    from files
-    inner join pull_requests
-        on files.pr_id = pull_requests.pr_id
+    from {{ ref('int_file_renames') }}
 
 ),
 

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='replace_pull_requests',
         unique_key=['pr_id', 'file_path'],
-        indexes=[{'columns': ['pr_id']}, {'columns': ['previous_path']}],
+        indexes=[{'columns': ['pr_id']}],
     )
 }}
 
