@@ -47,6 +47,37 @@ def test_each_date_has_its_snapshot_and_rebuilding_one_changes_neither(winter: P
     assert {(table, day): snapshot(winter, table, day) for table, day in before} == before
 
 
+def test_of_a_snapshot_built_before_only_what_changed_is_made_again(winter: Project) -> None:
+    spoiled = {
+        "author_metrics_window": "prs_merged",
+        "author_prs_window": "pr_number",
+        "author_file_ownership": "lines_owned",
+    }
+    with winter.copy("again") as project:
+        with closing(project.connect()) as connection:
+            raw = RawGithub(connection)
+            raw.repository(11, "acme/dock")
+            columns = {"author_id": 1, "created_at": "2024-02-18 09:00+00", "merged_at": "2024-02-18 15:00+00"}
+            files = [{"path": "src/a.py", "additions": 5}]
+            raw.pull_request(30, repository_id=11, title="Add berths", files=files, **columns)
+        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
+        right = {table: snapshot(project, table, "2024-02-20") for table in WINDOWED}
+        for table, column in spoiled.items():
+            project.execute(f"update marts.{table} set {column} = 999 where end_date = '2024-02-20'")
+
+        with closing(project.connect()) as connection:
+            RawGithub(connection).pull_request(30, repository_id=11, title="Add more", files=files, **columns)
+        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
+        for table, column in spoiled.items():
+            still = {row["repo_name"] for row in snapshot(project, table, "2024-02-20") if row[column] == 999}
+            assert still == {"acme/harbour"}
+
+        project.dbt("run", *TABLES, "--full-refresh", vars={"as_of_date": "2024-02-20"}).check()
+        for table, column in spoiled.items():
+            healed = snapshot(project, table, "2024-02-20")
+            assert [(row["id"], row[column]) for row in healed] == [(row["id"], row[column]) for row in right[table]]
+
+
 def test_windows_are_exactly_as_long_as_they_say(winter: Project) -> None:
     rows = winter.rows("select distinct window_days, start_date, end_date from marts.author_metrics_window")
     assert {row["window_days"] for row in rows} == {7, 14, 30, 90}

@@ -12,6 +12,7 @@
     delete from {{ arguments.target_relation }} as snapshots
     where
         end_date in ({{ end_dates }})
+        and {{ changed_in_snapshots('snapshots.pr_id' if 'pr_id' in config.require('unique_key') else 'snapshots.repo_name', snapshots) }}
         and not exists (
             select 1
             from {{ arguments.temp_relation }} as new_rows

@@ -14,6 +14,7 @@
         end_date date,
         built_at timestamptz not null,
         covers_until timestamptz not null,
+        version text not null,
         primary key (model_name, end_date)
     );
     {{ create_analyst_role() }}

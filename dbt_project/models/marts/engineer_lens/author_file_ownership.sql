@@ -42,7 +42,9 @@ repositories as (
 files as (
 
     select * from {{ ref('int_files_renames_followed') }}
-    where {{ happened_in_windows('merged_at', end_dates) }}
+    where
+        {{ happened_in_windows('merged_at', end_dates) }}
+        and {{ changed_in_snapshots('repo_name', end_dates) }}
 
 ),
 

@@ -42,7 +42,9 @@ repositories as (
 daily as (
 
     select * from {{ ref('author_metrics_daily') }}
-    where day between {{ days_of_windows(end_dates) | join(' and ') }}
+    where
+        day between {{ days_of_windows(end_dates) | join(' and ') }}
+        and {{ changed_in_snapshots('repo_name', end_dates) }}
 
 ),
 
@@ -52,20 +54,25 @@ activities as (
     where
         reviews_submitted > 0
         and day between {{ days_of_windows(end_dates) | join(' and ') }}
+        and {{ changed_in_snapshots('repo_name', end_dates) }}
 
 ),
 
 pull_requests as (
 
     select * from {{ ref('repo_prs') }}
-    where {{ happened_in_windows('merged_at', end_dates) }}
+    where
+        {{ happened_in_windows('merged_at', end_dates) }}
+        and {{ changed_in_snapshots('repo_name', end_dates) }}
 
 ),
 
 files as (
 
     select * from {{ ref('int_files_renames_followed') }}
-    where {{ happened_in_windows('merged_at', end_dates) }}
+    where
+        {{ happened_in_windows('merged_at', end_dates) }}
+        and {{ changed_in_snapshots('repo_name', end_dates) }}
 
 ),
 

@@ -52,7 +52,9 @@ created as (
         created_at
 
     from {{ ref('repo_prs') }}
-    where {{ happened_in_windows('created_at', end_dates) }}
+    where
+        {{ happened_in_windows('created_at', end_dates) }}
+        and {{ changed_in_snapshots('pr_id', end_dates) }}
 
 ),
 
@@ -63,7 +65,9 @@ merged as (
         merged_at
 
     from {{ ref('repo_prs') }}
-    where {{ happened_in_windows('merged_at', end_dates) }}
+    where
+        {{ happened_in_windows('merged_at', end_dates) }}
+        and {{ changed_in_snapshots('pr_id', end_dates) }}
 
 ),
 
