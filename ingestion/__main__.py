@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from warehouse import cli, postgres
+from warehouse import cli
 from warehouse.errors import EXIT_FAILED, PlimsollError
 from warehouse.settings import load_settings
 
@@ -111,11 +111,10 @@ def github(
 def status(limit: int, as_json: bool) -> int:
     """Show what the last runs did and cost."""
     from ingestion import DATASET, ledger
+    from ingestion.database import connected
 
-    connection = postgres.connect(load_settings(), autocommit=True)
-    with connection:
+    with connected(load_settings()) as connection:
         rows = ledger.recent(connection, DATASET, limit)
-    connection.close()
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(row) for row in rows], default=_plain, indent=2))
         return 0

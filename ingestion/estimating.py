@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ingestion import DATASET
+from ingestion.database import connected
 from ingestion.loading import Selection, candidates_of, open_pipeline, restore
 from ingestion.raw_store import RawStore
 from ingestion.sources.github.access import connect_to_github
@@ -20,7 +21,6 @@ from ingestion.sources.github.pull_requests import Entry
 from ingestion.sources.github.reports import Options
 from ingestion.sources.github.repository_run import is_unmoved
 from ingestion.sources.github.tokens import POINTS_PER_MINUTE, REST_REQUESTS_PER_MINUTE
-from warehouse import postgres
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
 
@@ -83,20 +83,17 @@ def estimate(settings: Settings, selection: Selection, options: Options) -> list
     Raises:
         PlimsollError: GitHub or Postgres cannot be reached.
     """
-    connection = postgres.connect(settings, autocommit=True)
-    try:
+    with (
+        connected(settings) as connection,
+        open_pipeline(settings) as pipeline,
+        connect_to_github(settings, max_in_flight=options.workers) as client,
+    ):
         store = RawStore(connection, DATASET)
-        with (
-            open_pipeline(settings) as pipeline,
-            connect_to_github(settings, max_in_flight=options.workers) as client,
-        ):
-            candidates, unreadable, _ = candidates_of(client, selection, store)
-            estimator = _Estimator(client, store, restore(pipeline, store), options)
-            found = [Estimate(report.repository, error=report.error) for report in unreadable]
-            found += map(estimator.estimate, candidates)
-            return list(_timed(found, options.workers, client.token_count))
-    finally:
-        connection.close()
+        candidates, unreadable, _ = candidates_of(client, selection, store)
+        estimator = _Estimator(client, store, restore(pipeline, store), options)
+        found = [Estimate(report.repository, error=report.error) for report in unreadable]
+        found += map(estimator.estimate, candidates)
+        return list(_timed(found, options.workers, client.token_count))
 
 
 class _Estimator:

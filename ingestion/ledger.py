@@ -32,6 +32,7 @@ create table if not exists {dataset}.sync_runs (
     points bigint,
     waited_seconds double precision,
     error text,
+    -- no process of the machine: the number of the advisory lock that the run holds as long as it lives
     process_id bigint not null,
     primary key (run_id, repository, step)
 );
@@ -143,6 +144,17 @@ class Ledger:
                     for step in report.steps
                 ],
             )  # fmt: skip
+
+    def fail(self, error: str) -> None:
+        """End with an error whatever still runs."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                self._format(
+                    "update {dataset}.sync_runs set status = 'failed', finished_at = now(), error = %s "
+                    "where run_id = %s and status = 'running'"
+                ),
+                (error, self.run_id),
+            )
 
     def set_aside(self, letters: "Sequence[DeadLetter]") -> None:
         """Keep what cannot be loaded, in place of what earlier runs kept of the same pull requests."""

@@ -18,6 +18,7 @@ import dlt
 
 from ingestion import DATASET
 from ingestion.copying import CopyConnection, CopyingPostgres
+from ingestion.database import connected, in_short
 from ingestion.ledger import Ledger
 from ingestion.raw_store import RawStore
 from ingestion.sources.github import package_source
@@ -27,8 +28,7 @@ from ingestion.sources.github.extraction import Extraction
 from ingestion.sources.github.owners import Candidate, repositories_of, selected
 from ingestion.sources.github.packages import Package
 from ingestion.sources.github.reports import Options, Progress, Report, Step
-from warehouse import postgres
-from warehouse.errors import PlimsollError
+from warehouse.errors import PlimsollError, one_line
 from warehouse.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -102,35 +102,36 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
         PlimsollError: nothing could be loaded at all.
     """
     stop = threading.Event()
-    # threads share this connection; its locks end with it, however the process ends
-    connection = postgres.connect(settings, autocommit=True)
-    try:
-        with (
-            _stopping_at_interrupt(stop),
-            open_pipeline(settings) as pipeline,
-            connect_to_github(settings, stop=stop, max_in_flight=options.workers) as client,
-        ):
-            ledger, store = Ledger(connection, DATASET), RawStore(connection, DATASET)
-            candidates, unreadable, probe = candidates_of(client, selection, store)
-            names = [candidate.name for candidate in candidates]
-            ledger.open([*names, *(report.repository for report in unreadable)])
-            outcome = Outcome(ledger.run_id)
-            if probe.listed:
-                ledger.close(Report("*", status="done", steps=[probe]))
-            for report in unreadable:
-                ledger.close(report)
-                outcome.reports.append(report)
-            loader = Loader(pipeline, store, ledger, connection, outcome)
+    with (
+        # threads share this connection; its locks end with it, however the process ends
+        connected(settings) as connection,
+        _stopping_at_interrupt(stop),
+        open_pipeline(settings) as pipeline,
+        connect_to_github(settings, stop=stop, max_in_flight=options.workers) as client,
+    ):
+        ledger, store = Ledger(connection, DATASET), RawStore(connection, DATASET)
+        candidates, unreadable, probe = candidates_of(client, selection, store)
+        names = [candidate.name for candidate in candidates]
+        ledger.open([*names, *(report.repository for report in unreadable)])
+        outcome = Outcome(ledger.run_id)
+        if probe.listed:
+            ledger.close(Report("*", status="done", steps=[probe]))
+        for report in unreadable:
+            ledger.close(report)
+            outcome.reports.append(report)
+        loader = Loader(pipeline, store, ledger, connection, outcome)
+        try:
             memory = restore(pipeline, store)
             extraction = Extraction(client, candidates, store, memory, options, stop, progress)
             for package in extraction.packages():
                 loader.load(package)
-            if extraction.accounts is not None:
-                ledger.close(Report("*", status="done", steps=[extraction.accounts]))
-            outcome.was_stopped = any(report.status == "stopped" for report in outcome.reports)
-            return outcome
-    finally:
-        connection.close()
+        except Exception as error:
+            ledger.fail(one_line(str(error)))
+            raise
+        if extraction.accounts is not None:
+            ledger.close(Report("*", status="done", steps=[extraction.accounts]))
+        outcome.was_stopped = any(report.status == "stopped" for report in outcome.reports)
+        return outcome
 
 
 def candidates_of(
@@ -219,7 +220,7 @@ class Loader:
             while cause.__cause__ is not None or cause.__context__ is not None:
                 cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
             raise PlimsollError(
-                f"a package could not be loaded ({type(cause).__name__}: {cause})",
+                f"a package could not be loaded ({type(cause).__name__}: {in_short(cause)})",
                 where=DATASET,
                 remedy="Nothing of it counts as loaded; mend the cause and run again",
             ) from error
@@ -244,7 +245,6 @@ class Loader:
 def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
     """The dlt pipeline, with everything configured here rather than in files."""
     dlt.config["runtime.dlthub_telemetry"] = False
-    dlt.config["runtime.log_level"] = "ERROR"
     # dlt would break off a load in the middle; ours is finished first
     dlt.config["runtime.intercept_signals"] = False
     dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
@@ -253,12 +253,16 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
     dlt.config["load.delete_completed_jobs"] = True
     dlt.config["load.raise_on_max_retries"] = 1
     with working_folder(settings.home) as folder, closing(CopyConnection()) as connection:
-        yield dlt.pipeline(
+        pipeline = dlt.pipeline(
             PIPELINE,
             pipelines_dir=str(folder),
             destination=CopyingPostgres(settings.database.dlt_url, connection),
             dataset_name=DATASET,
         )
+        # what dlt has to say of a failed load, rows and all, is for those who look for its cause; ours is one line.
+        # Its own setting comes too late: dlt has read it by the time that it can be set here.
+        logging.getLogger("dlt").setLevel(logging.ERROR if settings.log_level == "DEBUG" else logging.CRITICAL)
+        yield pipeline
 
 
 @contextmanager

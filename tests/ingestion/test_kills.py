@@ -21,7 +21,7 @@ from tests.github_api import GitHubDouble, Limits, Organisation, sample
 from tests.github_api.model import PullRequest
 from tests.ingestion import killable
 from tests.ingestion.conftest import SMALL, TOKEN, at, at_command_line, run
-from tests.ingestion.warehouse_copy import contents, differences, query
+from tests.ingestion.warehouse_copy import contents, differences, execute, query
 from warehouse.errors import PlimsollError
 from warehouse.postgres import connect
 from warehouse.settings import Settings
@@ -141,6 +141,36 @@ def test_runs_that_begin_together_keep_their_folders(tmp_path: Path) -> None:
         each.join()
     assert [each.exitcode for each in runs] == [0] * len(runs)
     assert list((tmp_path / "dlt").glob("run-*")) == []
+
+
+def test_load_that_postgres_refuses_is_one_line_and_failed_in_the_ledger(settings: Settings, api: GitHubDouble) -> None:
+    command = [sys.executable, "-m", "ingestion", "github", "--repo", "harbour-works/quayside"]
+    environment = at_command_line(settings, api)
+    first = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "Traceback" not in first.stderr
+    execute(settings, "alter table raw_github.pull_requests add check (title <> 'Refused')")
+    repository = api.organisation.repository("harbour-works/quayside")
+    assert repository is not None
+    api.mutate.edit(next(iter(repository.pull_requests.values())), title="Refused")
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert "could not be loaded" in ended.stderr and "Failing row" not in ended.stderr
+    text = """select status, finished_at is not null, error like %s from raw_github.sync_runs
+              order by started_at desc limit 1"""
+    assert query(settings, text, "%could not be loaded%") == [("failed", True, True)]
+
+
+def test_connection_that_is_cut_ends_the_run_with_what_to_do(loaded: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = Loader.load
+
+    def cut(self: Loader, package: Package) -> None:
+        cutting = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'plimsoll'"
+        execute(loaded, f"{cutting} and datname = current_database() and pid <> pg_backend_pid()")
+        load(self, package)
+
+    monkeypatch.setattr(Loader, "load", cut)
+    with pytest.raises(PlimsollError, match="connection to Postgres was lost.*then run again"):
+        run(loaded, "harbour-works/quayside")
 
 
 def test_load_that_fails_ends_the_run(
