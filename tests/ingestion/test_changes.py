@@ -392,6 +392,19 @@ def test_half_loaded_pull_request_far_down_the_list_is_read_again(
     assert one(loaded, "pull_requests", "title", oldest) == (oldest.title,)
 
 
+def test_pull_request_that_stays_unreadable_costs_no_whole_list(
+    settings: Settings, api: GitHubDouble, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE", 5)
+    doomed = min(repository.pull_requests.values(), key=lambda row: row.updated_at)
+    doomed.created_at = "the day before yesterday"
+    for _ in range(2):
+        api.log.clear()
+        outcome = run(at(settings, api), QUAYSIDE)
+        assert [report.status for report in outcome.reports] == ["partial"]
+    assert [request.operation for request in api.log].count("List") == 1
+
+
 def test_unreadable_repository_of_an_organisation_is_kept(
     loaded: Settings, api: GitHubDouble, repository: Repository
 ) -> None:

@@ -108,6 +108,7 @@ class RepositoryRun:
     def run(self) -> End:
         """Do it.
 
+        self._set_aside: set[int] = set()
         Raises:
             NotFoundError: the repository cannot be read.
             PlimsollError: something failed; what is complete by then is on its way to be loaded.
@@ -152,7 +153,9 @@ class RepositoryRun:
 
         watermark = remembered.get("watermark")
         try:
-            self._want(self._context.known.to_retry(repository_id), force=True)
+            retried = self._context.known.to_retry(repository_id)
+            self._set_aside = {entry.id for entry in retried}
+            self._want(retried, force=True)
             listed = self._list(listing, page, watermark)
             self._finish_chunks()
             self._look_for_deleted(listed, rows)
@@ -244,7 +247,8 @@ class RepositoryRun:
         if options.is_ranged:
             return None
         # of those that were left half loaded it may be either that there are more of them or fewer
-        counts = {len(self._known.keys() | listed), len(self._present() | listed)}
+        listed_or_tried = listed | self._set_aside
+        counts = {len(self._known.keys() | listed_or_tried), len(self._present() | listed_or_tried)}
         if not self._context.known.is_blind and counts != {page.total}:
             # something is gone, or was never loaded: the counts say so, the whole list says what
             logger.info("%s: %s pull requests in the tables, %d on GitHub; reading the whole list",
