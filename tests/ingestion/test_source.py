@@ -1,5 +1,6 @@
 """The dlt source, for people with pipelines of their own."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,16 @@ def test_second_run_reads_what_changed_and_doubles_nothing(
 def test_repository_that_cannot_be_read_fails_the_pipeline(pipeline: dlt.Pipeline) -> None:
     with pytest.raises(PipelineStepFailed, match="nobody/nothing.*token may not see it"):
         pipeline.run(github(repositories=["nobody/nothing"]))
+
+
+def test_repository_that_cannot_be_read_keeps_no_other_from_being_loaded(
+    pipeline: dlt.Pipeline, settings: Settings, api: GitHubDouble, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline.run(github(repositories=["nobody/nothing", SERVICE]))
+    service = api.organisation.repository(SERVICE)
+    assert service is not None
+    assert query(settings, "select count(*) from mine.pull_requests") == [(len(service.pull_requests),)]
+    assert re.search("nobody/nothing.*token may not see it", caplog.text)
 
 
 def test_changed_type_fails_loudly(

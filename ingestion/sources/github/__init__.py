@@ -9,6 +9,7 @@ Cost for N pull requests, all entities: about N / 19 requests and 0.15 N points;
 GitHub's API has facts and limits of its own; see `client.py` and `hydration.py`.
 """
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -31,6 +32,8 @@ from ingestion.sources.github.reports import Options, Report
 from ingestion.sources.github.shaping import TOMBSTONE
 from warehouse.errors import PlimsollError
 from warehouse.settings import load_settings
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["github", "package_source"]
 
@@ -72,7 +75,8 @@ def github(
         pull request replaced as a whole.
 
     Raises:
-        PlimsollError: a repository could not be loaded; what was loaded of it is kept, and the next run goes on.
+        PlimsollError: none of the repositories could be loaded, and dlt keeps nothing of the run. One that could not
+            beside others that could is an error in the log; what was read of it is kept, and the next run goes on.
     """
 
     def packages() -> Iterator[Package]:
@@ -83,9 +87,11 @@ def github(
             for owner in owners:
                 candidates += repositories_of(client, owner, Spent())
             options = Options(since, until, full_refresh, False, batch_size, workers, with_patches, keep_emails)
+            reports: list[Report] = []
             for package in Extraction(client, candidates, NothingKnown(), memory, options, stop).packages():
                 yield package
-                raise_failures(package.reports)
+                reports += package.reports
+            raise_failures(reports)
 
     return _raw_tables(packages())
 
@@ -96,11 +102,13 @@ def package_source(package: Package) -> DltResource:
     return _raw_tables([package])
 
 
-def raise_failures(reports: Iterable[Report]) -> None:
-    """Raise for the first repository that could not be loaded."""
-    for report in reports:
-        if report.error is not None:
-            raise PlimsollError(report.error, where=report.repository)
+def raise_failures(reports: Sequence[Report]) -> None:
+    """Raise for the first repository that could not be loaded if there is no other; else log those that could not."""
+    failures = [PlimsollError(report.error, where=report.repository) for report in reports if report.error is not None]
+    if failures and len(failures) == len(reports):
+        raise failures[0]
+    for failure in failures:
+        logger.error("%s", failure)
 
 
 def _raw_tables(packages: Iterable[Package]) -> DltResource:
