@@ -341,9 +341,10 @@ def _load_rows(settings: Settings, rows: Mapping[str, list[Any]]) -> None:
             destination=dlt.destinations.postgres(settings.database.dlt_url),
             dataset_name="bench_rows",
         )
+        keys = {table.name: table.primary_key for table in tables.TABLES}
         pipeline.run(
             [
-                dlt.resource(found, name=name, write_disposition="merge", primary_key=tables.BY_NAME[name].primary_key)
+                dlt.resource(found, name=name, write_disposition="merge", primary_key=keys[name])
                 for name, found in rows.items()
                 if found
             ]

@@ -39,6 +39,7 @@ DEFAULTS: dict[str, Row] = {
     "pull_request_events": {},
 }
 # the keyword of pull_request() that holds a child table's rows
+COLUMNS = {table.name: table.columns.keys() for table in tables.TABLES}
 CHILDREN = {table.name.removeprefix("pull_request_"): table for table in tables.CHILDREN}
 
 
@@ -148,7 +149,7 @@ class RawGithub:
             return
         for row in rows:
             row["_dlt_id"] = hashlib.md5(repr((table, sorted(row.items(), key=str))).encode()).hexdigest()
-            unknown = row.keys() - tables.BY_NAME[table].columns.keys() - {"_dlt_load_id", "_dlt_id"}
+            unknown = row.keys() - COLUMNS[table] - {"_dlt_load_id", "_dlt_id"}
             if unknown:
                 raise KeyError(f"{table} has no column {', '.join(sorted(unknown))}")
         columns = sorted({column for row in rows for column in row})

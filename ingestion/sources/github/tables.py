@@ -362,4 +362,3 @@ TABLES: tuple[Table, ...] = (
     EVENTS,
 )
 CHILDREN: tuple[Table, ...] = tuple(table for table in TABLES if table.is_child)
-BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}
