@@ -19,7 +19,7 @@ from ingestion.sources.github.listing import OVERLAP, ListPage, PullRequestList,
 from ingestion.sources.github.owners import Candidate
 from ingestion.sources.github.pull_requests import Entry
 from ingestion.sources.github.reports import Options
-from ingestion.sources.github.repository_run import is_unmoved
+from ingestion.sources.github.repository_run import is_unmoved, lacks_patches
 from ingestion.sources.github.tokens import POINTS_PER_MINUTE, REST_REQUESTS_PER_MINUTE
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
@@ -118,8 +118,9 @@ class _Estimator:
             repository_id = int(page.repository["databaseId"]) if page else int(candidate.id or 0)
             remembered = self._memory.get(str(repository_id), {})
             watermark = remembered.get("watermark")
-            whole = bool(watermark) and not (options.full_refresh or options.reconcile)
-            known = self._store.pull_requests(repository_id)
+            adds_patches = lacks_patches(options, remembered)
+            whole = bool(watermark) and not (adds_patches or options.full_refresh or options.reconcile)
+            known = self._store.pull_requests(repository_id, with_patches=adds_patches)
             if not options.is_ranged and (options.full_refresh or not watermark):
                 total = page.total if page else candidate.total or 0
                 to_load = total if options.full_refresh else max(0, total - len(known))

@@ -122,6 +122,11 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
         loader = Loader(pipeline, store, ledger, connection, outcome)
         try:
             memory = restore(pipeline, store)
+            if options.keep_emails and not options.full_refresh and any(store.repository(name) for name in names):
+                logger.warning(
+                    "--with-emails keeps the addresses of what this run reads; add --full-refresh to read again what "
+                    "did not change"
+                )
             extraction = Extraction(client, candidates, store, memory, options, stop, progress)
             for package in extraction.packages():
                 loader.load(package)
@@ -157,7 +162,14 @@ def candidates_of(
         probe.listed += len(found)
         wanted = [c for c in found if (selection.archived or not c.is_archived) and (selection.forks or not c.is_fork)]
         wanted += [Candidate(name) for name in store.missing_repositories(owner, [c.id for c in found if c.id])]
-        candidates += selected(wanted, selection.include, selection.exclude)
+        chosen = selected(wanted, selection.include, selection.exclude)
+        if not chosen:
+            message = (
+                f"none of its {len(found)} repositories is to be loaded. "
+                "Check --include, --exclude, --archived and --forks, and what the token may see"
+            )
+            unreadable.append(Report(owner, status="failed", steps=[Step("probe")], error=message))
+        candidates += chosen
     probe.finish()
     return list({candidate.name.lower(): candidate for candidate in candidates}.values()), unreadable, probe
 

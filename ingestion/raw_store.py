@@ -69,16 +69,25 @@ class RawStore:
         rows = self._select(tables.REPOSITORIES, missing, (owner, list(listed)))
         return [row["name_with_owner"] for row in rows]
 
-    def pull_requests(self, repository_id: int) -> dict[int, datetime]:
-        """Database id to `updated_at` of those whose rows are complete and which GitHub still had."""
+    def pull_requests(self, repository_id: int, *, with_patches: bool = False) -> dict[int, datetime]:
+        """Database id to `updated_at` of those whose rows are complete and which GitHub still had.
+
+        Args:
+            repository_id: the repository's database id.
+            with_patches: leave out those that were read without patches.
+        """
         if not self.exists("pull_requests"):
             return {}
         query = sql.SQL(
-            "select id, updated_at from {} where repository_id = %s and deleted_at is null and _dlt_load_id in "
+            "select id, updated_at from {} where repository_id = %(id)s and deleted_at is null and _dlt_load_id in "
             "(select load_id from {} where status = 0)"
         ).format(self._name("pull_requests"), self._name("_dlt_loads"))
+        if with_patches:
+            query += sql.SQL(
+                " and id not in (select pull_request_id from {} where repository_id = %(id)s and patch_status is null)"
+            ).format(self._name("pull_request_files"))
         with self._connection.cursor() as cursor:
-            cursor.execute(query, (repository_id,))
+            cursor.execute(query, {"id": repository_id})
             return dict(cursor.fetchall())
 
     def ids(self, repository_id: int) -> dict[int, bool]:

@@ -469,6 +469,30 @@ def test_patches_are_remembered_for_the_next_run(settings: Settings, api: GitHub
     assert query(settings, text, row.database_id) == [("loaded",)]
 
 
+@pytest.mark.parametrize("repositories", [(SERVICE,), ()], ids=["by name", "of the organisation"])
+def test_patches_asked_for_later_are_loaded_without_a_change_on_github(
+    loaded: Settings, api: GitHubDouble, repositories: tuple[str, ...]
+) -> None:
+    service = api.organisation.repository(SERVICE)
+    assert service is not None
+    count_without = (
+        "select count(*) from raw_github.pull_request_files where repository_id = %s and patch_status is null"
+    )
+    times = sorted(datetime.fromisoformat(row.updated_at) for row in service.pull_requests.values())
+    # a range brings a part, and the next run knows that there is more
+    assert run(loaded, SERVICE, with_patches=True, since=times[-3]).is_complete
+    assert query(loaded, count_without, service.database_id)[0][0] > 0
+    outcome = run(loaded, *repositories, with_patches=True)
+    assert outcome.is_complete
+    assert query(loaded, count_without, service.database_id) == [(0,)]
+    # and then there is nothing to do, and the wish is remembered
+    assert run(loaded, *repositories, with_patches=True).pull_requests == 0
+    row = next(row for row in service.pull_requests.values() if row.files)
+    api.mutate.comment(row, row.author, "again")
+    assert run(loaded, SERVICE).pull_requests == 1
+    assert query(loaded, count_without, service.database_id) == [(0,)]
+
+
 @pytest.mark.parametrize(("place", "moment", "mine"), [(Loader, "load", QUAYSIDE), (PullRequestList, "first", SERVICE)])
 def test_what_another_run_remembers_meanwhile_is_kept(
     loaded: Settings, api: GitHubDouble, monkeypatch: pytest.MonkeyPatch, place: type, moment: str, mine: str

@@ -120,6 +120,25 @@ def test_unknown_organisation_is_one_line(command: CommandLine) -> None:
     assert "nobody-at-all" in ended.errors[0]
 
 
+@pytest.mark.parametrize("arguments", [("--include", "nope*"), ("--exclude", "*")])
+def test_patterns_that_leave_nothing_are_an_error(command: CommandLine, arguments: tuple[str, ...]) -> None:
+    ended = command("github", "--org", "harbour-works", *arguments)
+    assert (ended.code, len(ended.errors)) == (1, 1)
+    assert "harbour-works" in ended.errors[0] and "--include" in ended.errors[0]
+
+
+def test_addresses_asked_for_later_need_a_full_refresh_and_the_command_says_so(
+    command: CommandLine, settings: Settings
+) -> None:
+    text = "select count(*) from raw_github.pull_request_commits where author_email is not null"
+    first = command("github", "--repo", QUAYSIDE)
+    later = command("github", "--repo", QUAYSIDE, "--with-emails")
+    assert ("--full-refresh" in first.err, "--full-refresh" in later.err) == (False, True)
+    assert query(settings, text) == [(0,)]
+    assert "--full-refresh" not in command("github", "--repo", QUAYSIDE, "--with-emails", "--full-refresh").err
+    assert query(settings, text)[0][0] > 0
+
+
 def test_forbidden_repository_is_one_line(command: CommandLine, api: GitHubDouble) -> None:
     api.faults.add("forbidden", body="manifest-service")
     ended = command("github", "--repo", QUAYSIDE, "--repo", "harbour-works/manifest-service")

@@ -21,8 +21,13 @@ class Known(Protocol):
     def repository(self, name: str) -> Row | None:
         """The row of a repository, by its name as stored."""
 
-    def pull_requests(self, repository_id: int) -> dict[int, datetime]:
-        """Database id to `updated_at` of those whose rows are complete and which GitHub still had."""
+    def pull_requests(self, repository_id: int, *, with_patches: bool = False) -> dict[int, datetime]:
+        """Database id to `updated_at` of those whose rows are complete and which GitHub still had.
+
+        Args:
+            repository_id: the repository's database id.
+            with_patches: leave out those that were read without patches.
+        """
 
     def ids(self, repository_id: int) -> dict[int, bool]:
         """Database id of every pull request that has a row, if of a killed load, to whether GitHub still had it."""
@@ -51,7 +56,7 @@ class NothingKnown:
     def repository(self, name: str) -> Row | None:  # noqa: D102
         return None
 
-    def pull_requests(self, repository_id: int) -> dict[int, datetime]:  # noqa: D102
+    def pull_requests(self, repository_id: int, *, with_patches: bool = False) -> dict[int, datetime]:  # noqa: D102
         return {}
 
     def ids(self, repository_id: int) -> dict[int, bool]:  # noqa: D102

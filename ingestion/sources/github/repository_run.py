@@ -67,12 +67,19 @@ class RunContext:
     progress: Progress | None
 
 
+def lacks_patches(options: Options, remembered: Mapping[str, Any]) -> bool:
+    """Whether patches are asked for in a repository that was loaded without them so far."""
+    return bool(options.with_patches) and not remembered.get("with_patches")
+
+
 def is_unmoved(candidate: Candidate, known: Known, memory: Mapping[str, Mapping[str, Any]], options: Options) -> bool:
     """Whether the probe of its owner already says that there is nothing to do in a repository."""
     if candidate.id is None or options.full_refresh or options.reconcile or options.is_ranged:
         return False
+    remembered = memory.get(str(candidate.id), {})
     return (
-        memory.get(str(candidate.id), {}).get("watermark") == candidate.newest
+        remembered.get("watermark") == candidate.newest
+        and options.with_patches in (None, bool(remembered.get("with_patches")))
         and (stored := known.repository(candidate.name)) is not None
         and stored["id"] == candidate.id
         and stored["unreadable_at"] is None
@@ -101,6 +108,7 @@ class RepositoryRun:
         self._chunks: list[Future[None]] = []
         self._waiting: list[Entry] = []
         self._submitted: set[int] = set()
+        self._set_aside: set[int] = set()
         self._is_counted = False
         self._patches_left_out = 0
         self._lock = threading.Lock()
@@ -108,7 +116,6 @@ class RepositoryRun:
     def run(self) -> End:
         """Do it.
 
-        self._set_aside: set[int] = set()
         Raises:
             NotFoundError: the repository cannot be read.
             PlimsollError: something failed; what is complete by then is on its way to be loaded.
@@ -121,7 +128,7 @@ class RepositoryRun:
         remembered = self._context.memory.get(str(stored["id"]), {}) if stored else {}
         is_first = not remembered.get("watermark")
         # what changed is read in one round, which spares requests; everything in two, which spares points
-        self._whole = not (is_first or options.full_refresh or options.reconcile)
+        self._whole = not (is_first or lacks_patches(options, remembered) or options.full_refresh or options.reconcile)
         listing = PullRequestList(
             self._context.client, self._candidate.name, self._listing.spent, with_counts=self._whole
         )
@@ -143,7 +150,7 @@ class RepositoryRun:
         rows = self._repository_rows(page, stored)
         self._size = BatchSize(min(options.batch_size, 100), remembered.get("batch_size"))
         self._patches = options.with_patches if options.with_patches is not None else remembered.get("with_patches")
-        self._known = self._context.known.pull_requests(repository_id)
+        self._known = self._context.known.pull_requests(repository_id, with_patches=lacks_patches(options, remembered))
         self._stored = self._context.known.ids(repository_id)
         self._repository_node_id = page.repository["id"]
         self._hydrator = Hydrator(
@@ -173,7 +180,8 @@ class RepositoryRun:
                 self._patches_left_out,
             )
         memory = {"watermark": self._watermark(page, watermark), "batch_size": self._size.current}
-        if options.with_patches is not None:
+        # patches once no pull request is left without them, as those out of a range of dates may be
+        if options.with_patches is not None and not (options.with_patches and self._left_out()):
             memory["with_patches"] = options.with_patches
         # only what is new: another run may have been told about patches since this one began
         anew = {key: value for key, value in memory.items() if remembered.get(key) != value}
@@ -275,6 +283,10 @@ class RepositoryRun:
         """The pull requests of the tables that GitHub still had."""
         return {number for number, is_present in self._stored.items() if is_present}
 
+    def _left_out(self) -> set[int]:
+        """The pull requests of the tables that lack something and were not read, either."""
+        return self._present() - self._known.keys() - self._submitted
+
     def _expect(self, pull_requests: int) -> None:
         if self._context.progress is not None:
             self._context.progress.expect(self._report.repository, pull_requests)
@@ -352,6 +364,7 @@ class RepositoryRun:
         alive = still_there(self._context.client, list(ids), self._repository_node_id, step.spent)
         gone = {number for node_id, number in ids.items() if node_id not in alive}
         self._mark_deleted(gone, rows)
+        self._stored |= dict.fromkeys(gone, False)
         moved = [Entry(node_id, ids[node_id], updated_at) for node_id, updated_at in alive.items()]
         self._want(moved)
         self._finish_chunks()
