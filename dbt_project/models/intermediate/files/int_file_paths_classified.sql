@@ -44,44 +44,27 @@ paths as (
 
 ),
 
-new_paths as (
-
-    select paths.file_path
-
-    from paths
-    {% if is_incremental() %}
-    left join {{ this }} as known
-        on paths.file_path = known.file_path
-    where known.file_path is null
-    {% endif %}
-
-),
-
-spellings as (
-
-    select true as is_plain
-
-    union all
-
-    select false as is_plain
-
-),
-
 {# words run together can be one word of the seeds (CMakeLists, SignIn) or several (UserServiceTest, HTTPTest), so a
    path with capitals is looked at in both spellings #}
 spelled_paths as (
 
     select
-        new_paths.file_path,
+        paths.file_path,
         spellings.is_plain,
         case
-            when spellings.is_plain then {{ path_key('new_paths.file_path') }}
-            else {{ path_key('new_paths.file_path', parted=true) }}
+            when spellings.is_plain then {{ path_key('paths.file_path') }}
+            else {{ path_key('paths.file_path', parted=true) }}
         end as path_key
 
-    from new_paths
-    cross join spellings
-    where spellings.is_plain or {{ matches('new_paths.file_path', "'[A-Z]'") }}
+    from paths
+    cross join (values (true), (false)) as spellings (is_plain)
+    {% if is_incremental() %}
+    left join {{ this }} as known
+        on paths.file_path = known.file_path
+    {% endif %}
+    where
+        (spellings.is_plain or {{ matches('paths.file_path', "'[A-Z]'") }})
+        {{ 'and known.file_path is null' if is_incremental() }}
     {{ computed_once() }}
 
 ),

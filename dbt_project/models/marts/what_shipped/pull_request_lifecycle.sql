@@ -47,35 +47,18 @@ reviews as (
 
 ),
 
-comments as (
+{# the reviews once more, for the comments: a CTE that is named twice is written to disk as a whole #}
+{% for name, table in {
+    'comments': 'comments', 'inline_comments': 'review_comments', 'surrounding_reviews': 'reviews', 'commits': 'commits'
+}.items() -%}
+{{ name }} as (
 
-    select * from {{ ref('stg_github__pull_request_comments') }}
+    select * from {{ ref('stg_github__pull_request_' ~ table) }}
     where {{ only_changed() }}
 
 ),
 
-inline_comments as (
-
-    select * from {{ ref('stg_github__pull_request_review_comments') }}
-    where {{ only_changed() }}
-
-),
-
-{# of the comments, pending ones too; imported again, since a CTE that is named twice is written to disk as a whole #}
-surrounding_reviews as (
-
-    select * from {{ ref('stg_github__pull_request_reviews') }}
-    where {{ only_changed() }}
-
-),
-
-commits as (
-
-    select * from {{ ref('stg_github__pull_request_commits') }}
-    where {{ only_changed() }}
-
-),
-
+{% endfor -%}
 events as (
 
     select * from {{ ref('stg_github__pull_request_events') }}
