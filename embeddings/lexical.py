@@ -81,9 +81,10 @@ class LexicalIndex:
                     pr_number integer not null,
                     file_path text not null,
                     length real not null,
-                    content_sha256 text not null,
-                    words_sha256 text not null
+                    content_sha256 text not null
                 );
+                -- tables of before it was kept are filled again
+                alter table {self.documents} add column if not exists words_sha256 text not null default '';
                 create index if not exists {self._collection.alias}_documents_by_repository
                     on {self.documents} (repo_name);
                 create table if not exists {self._postings} (

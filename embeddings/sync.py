@@ -136,7 +136,7 @@ class CollectionSync:
         report.seconds = time.monotonic() - started
         ledgers.record_sync(self._writer, report, started_at)
         self._writer.commit()
-        if report.embedded + report.deleted:
+        if pending or report.deleted:
             self._lexical.tidy()
         return report
 
