@@ -63,8 +63,8 @@ spelled_paths as (
         on paths.file_path = known.file_path
     {% endif %}
     where
-        (spellings.is_plain or {{ matches('paths.file_path', "'[A-Z]'") }})
-        {{ 'and known.file_path is null' if is_incremental() }}
+        {{ 'known.file_path is null' if is_incremental() else 'true' }}
+        and (spellings.is_plain or {{ matches('paths.file_path', "'[A-Z]'") }})
     {{ computed_once() }}
 
 ),
