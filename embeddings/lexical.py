@@ -64,15 +64,8 @@ class LexicalIndex:
         self._newest: tuple[int] | None = None
 
     def prepare(self) -> None:
-        """Make the tables unless they are there; those of an earlier version are replaced, for a sync to fill again."""
+        """Make the tables unless they are there."""
         with self._connection.cursor() as cursor:
-            cursor.execute(
-                "select to_regclass(%s) is not null and not exists "
-                "(select from pg_attribute where attrelid = to_regclass(%s) and attname = 'words_sha256')",
-                (self.documents, self.documents),
-            )
-            if cursor.fetchone() == (True,):
-                cursor.execute(f"drop table {self.documents}, {self._postings}")
             cursor.execute(f"""
                 create table if not exists {self.documents} (
                     document integer generated always as identity primary key,
@@ -81,10 +74,9 @@ class LexicalIndex:
                     pr_number integer not null,
                     file_path text not null,
                     length real not null,
-                    content_sha256 text not null
+                    content_sha256 text not null,
+                    words_sha256 text not null
                 );
-                -- tables of before it was kept are filled again
-                alter table {self.documents} add column if not exists words_sha256 text not null default '';
                 create index if not exists {self._collection.alias}_documents_by_repository
                     on {self.documents} (repo_name);
                 create table if not exists {self._postings} (

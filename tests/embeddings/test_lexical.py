@@ -88,16 +88,3 @@ def test_another_way_to_make_terms_fills_the_index_again(
     monkeypatch.setattr(changes, "CODE", "another")
     sidecar.sync()
     assert (found(warehouse, "ret"), found(warehouse, "retri"), encoder.texts) == (["acme/ship#1"], [], [])
-
-
-def test_tables_of_an_earlier_version_are_filled_again_without_embedding(
-    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder
-) -> None:
-    put(warehouse, [PullRequest(1, "Retry uploads")])
-    sidecar.sync()
-    encoder.texts.clear()
-    with warehouse.cursor() as cursor:
-        cursor.execute("alter table search.pr_index_documents drop column words_sha256")
-    warehouse.commit()
-    sidecar.sync()
-    assert (found(warehouse, "retri"), encoder.texts) == (["acme/ship#1"], [])

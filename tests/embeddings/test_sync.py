@@ -5,7 +5,6 @@ from contextlib import closing
 import pytest
 from psycopg2 import extensions
 
-from embeddings import changes
 from embeddings import ledger as ledgers
 from embeddings.changes import Changes
 from embeddings.collections import COLLECTIONS, PR_INDEX, milvus_schema
@@ -94,25 +93,6 @@ def test_the_lexical_index_is_filled_again_without_embedding(
     warehouse.commit()
     assert next(each for each in status(sidecar.store, warehouse) if each.collection == "pr_index").has_drift
     assert (sidecar.sync().calls, len(lexical_ids(warehouse))) == (0, 10)
-
-
-def test_an_index_of_an_earlier_version_is_filled_again(
-    sidecar: Sidecar, warehouse: extensions.connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(warehouse, made_up())
-    sidecar.sync()
-    with warehouse.cursor() as cursor:
-        cursor.execute("alter table search.pr_index_documents drop column words_sha256")
-        warehouse.commit()
-        # with the version that keeps it came another code
-        monkeypatch.setattr(changes, "CODE", "another")
-        assert status(sidecar.store, warehouse)[0].has_drift
-        report = sidecar.sync()
-        assert (report.embedded, report.rewritten, report.calls) == (0, 0, 0)
-        cursor.execute("select count(*) from search.pr_index_documents where words_sha256 <> ''")
-        assert cursor.fetchone() == (10,)
-    assert len(lexical_ids(warehouse)) == 10
-    assert not status(sidecar.store, warehouse)[0].has_drift
 
 
 def test_changed_text_is_embedded_again_and_nothing_else(

@@ -5,10 +5,9 @@
         built_at timestamptz not null,
         rebuilt_at timestamptz not null,
         relation_oid oid not null,
-        rules_version text not null
+        rules_version text not null,
+        covers_until timestamptz not null
     );
-    {#- later than the table: of builds before, nothing tells what they covered #}
-    alter table {{ model_builds() }} add column if not exists covers_until timestamptz not null default '-infinity';
     create table if not exists {{ snapshot_builds() }} (
         model_name text,
         end_date date,
