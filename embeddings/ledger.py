@@ -90,7 +90,8 @@ class SyncReport:
         name: the collection behind it.
         documents: documents in the marts.
         embedded: documents whose text was embedded.
-        rewritten: entities written again with the vector they had, for a changed field.
+        rewritten: entities written with a vector that was there: of their own, for a changed field, or of the one that
+            they replace.
         deleted: entities removed.
         refused: documents that the model refuses to embed, set aside until their text changes.
         calls, tokens, cost_usd: what embedding took.
@@ -159,6 +160,17 @@ class Ledger:
         with self._connection.cursor() as cursor:
             cursor.execute(query, (self.name,))
             return {repo_name: (held, refused) for repo_name, held, refused in cursor.fetchall()}
+
+    def texts(self, ids: Sequence[str]) -> dict[str, str]:
+        """Content hash → one of these ids whose text was embedded."""
+        query = f"""
+            select content_sha256, min(id) from {SCHEMA}.entities
+            where collection = %s and id = any(%s) and refusal is null
+            group by content_sha256
+        """
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, (self.name, list(ids)))
+            return dict(cursor.fetchall())
 
     def record(self, repo_name: str, entries: Iterable[Entry]) -> None:
         """Write entries, in place of those with the same ids."""

@@ -119,11 +119,12 @@ class CollectionSync:
         report.documents = sum(counts.get(repo_name, 0) for repo_name in repositories)
         changes = Changes(self._reader, self.collection, name)
         pending = changes.count_by_repository(repositories)
+        leaving = ledger.texts(changes.gone(repositories)) if pending else {}
         # no lock on the marts is held while anything is embedded: dbt may be about to replace them
         self._reader.commit()
         advance(report.documents - sum(pending.values()))
         for repo_name in pending:
-            self._sync_repository(ledger, repo_name, changes, report, advance)
+            self._sync_repository(ledger, repo_name, changes, leaving, report, advance)
         self._delete(ledger, changes.gone(repositories), report)
         self._reader.commit()
 
@@ -147,11 +148,15 @@ class CollectionSync:
         current = self._store.alias_target(self.collection.alias)
         name = self._name(current, full_refresh)
         counts = rows.count_by_repository(self._reader, self.collection)
-        repositories = self._repositories(counts, Ledger(self._writer, name), repository, is_new=name != current)
+        ledger, changes = Ledger(self._writer, name), Changes(self._reader, self.collection, name)
+        repositories = self._repositories(counts, ledger, repository, is_new=name != current)
+        # making a table locks it, and the other connection reads it
+        self._writer.commit()
+        leaving = ledger.texts(changes.gone(repositories))
         self._writer.commit()
         embed = tokens = 0
-        for change in Changes(self._reader, self.collection, name).read(repositories):
-            if change.is_new_text:
+        for change in changes.read(repositories):
+            if change.is_new_text and change.document.content_sha256 not in leaving:
                 embed += 1
                 tokens += self._encoder.count_tokens(change.document.views)
         self._reader.commit()
@@ -190,23 +195,41 @@ class CollectionSync:
         return matches
 
     def _sync_repository(
-        self, ledger: Ledger, repo_name: str, changes: Changes, report: SyncReport, advance: Advance
+        self,
+        ledger: Ledger,
+        repo_name: str,
+        changes: Changes,
+        leaving: Mapping[str, str],
+        report: SyncReport,
+        advance: Advance,
     ) -> None:
         batch: list[Change] = []
         for change in changes.read([repo_name]):
             batch.append(change)
             if len(batch) >= self._batch_size:
-                self._write(ledger, repo_name, batch, report)
+                self._write(ledger, repo_name, batch, leaving, report)
                 advance(len(batch))
                 batch = []
-        self._write(ledger, repo_name, batch, report)
+        self._write(ledger, repo_name, batch, leaving, report)
         advance(len(batch))
 
-    def _write(self, ledger: Ledger, repo_name: str, batch: Sequence[Change], report: SyncReport) -> None:
-        rewrite = [change.document for change in batch if change.is_new_record]
-        kept = self._vectors_held(ledger.name, rewrite)
-        lost = [document for document in rewrite if document.id not in kept]
-        embedded = self._embed([*(change.document for change in batch if change.is_new_text), *lost])
+    def _write(
+        self,
+        ledger: Ledger,
+        repo_name: str,
+        batch: Sequence[Change],
+        leaving: Mapping[str, str],
+        report: SyncReport,
+    ) -> None:
+        # a document whose text is as it was takes its own vector, and one of a repository that was renamed that of the
+        # entity under the former name, which is deleted at the end
+        holders = {change.document.id: change.document.id for change in batch if change.is_new_record}
+        for change in batch:
+            if change.is_new_text and change.document.content_sha256 in leaving:
+                holders[change.document.id] = leaving[change.document.content_sha256]
+        kept = self._vectors_held(ledger.name, holders)
+        pending = [change.document for change in batch if change.is_new_text or change.is_new_record]
+        embedded = self._embed([document for document in pending if document.id not in kept])
         now = int(time.time())
         entities, entries = [], []
         for change in batch:
@@ -240,12 +263,15 @@ class CollectionSync:
         vectors = encode_views(self._encoder, [document.views for document in documents])
         return {document.id: vector for document, vector in zip(documents, vectors, strict=True)}
 
-    def _vectors_held(self, name: str, documents: Sequence[Document]) -> dict[str, tuple[Sequence[float], int]]:
-        """Id → the vector that Milvus has, and when it was made."""
-        if not documents:
+    def _vectors_held(self, name: str, holders: Mapping[str, str]) -> dict[str, tuple[Sequence[float], int]]:
+        """Id → the vector that Milvus has for its holder, and when it was made."""
+        if not holders:
             return {}
-        found = self._store.get(name, [document.id for document in documents], ["id", "vector", "embedded_at"])
-        return {entity["id"]: (entity["vector"], entity["embedded_at"]) for entity in found}
+        found = {
+            entity["id"]: (entity["vector"], entity["embedded_at"])
+            for entity in self._store.get(name, sorted(set(holders.values())), ["id", "vector", "embedded_at"])
+        }
+        return {id: found[holder] for id, holder in holders.items() if holder in found}
 
     def _entity(self, document: Document, vector: Sequence[float] | Vector, embedded_at: int) -> dict[str, Any]:
         values = {

@@ -164,6 +164,29 @@ def test_any_path_is_embedded_written_again_and_deleted_alone(
         assert set(sidecar.entities("file_changes")) == ids
 
 
+def test_a_renamed_repository_is_not_embedded_again(
+    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder
+) -> None:
+    put(warehouse, made_up(6))
+    before = [(sidecar.sync(alias), sidecar.entities(alias)) for alias in COLLECTIONS]
+    remove(warehouse, made_up(6))
+    # one was edited meanwhile
+    put(warehouse, [*made_up(6, "acme/fleet")[:5], PullRequest(6, "Another title", "acme/fleet")])
+    encoder.texts.clear()
+    for alias, (report, entities) in zip(COLLECTIONS, before, strict=True):
+        one = CollectionSync(COLLECTIONS[alias], sidecar.store, encoder, sidecar.reader, sidecar.writer)
+        assert (one.estimate().embed, report.embedded) == (1, 6)
+        report = one.run()
+        assert (report.embedded, report.rewritten, report.deleted) == (1, 5, 6)
+        after = sidecar.entities(alias)
+        assert {entity["repo_name"] for entity in after.values()} == {"acme/fleet"}
+        for id, entity in entities.items():
+            same = after[id.replace("acme/ship", "acme/fleet")]
+            assert (same["vector"] == entity["vector"]) == (entity["pr_number"] != 6)
+    assert all("Change number" not in text for text in encoder.texts)
+    assert not any(each.has_drift for each in status(sidecar.store, warehouse))
+
+
 def test_one_repository_is_synced_alone(sidecar: Sidecar, warehouse: extensions.connection) -> None:
     put(warehouse, made_up(2) + made_up(2, "acme/other"))
     sidecar.sync()
