@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from contextlib import closing
 from datetime import date, datetime
 
@@ -17,6 +18,7 @@ from warehouse.settings import load_settings
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 DRIFT = 1
 FAILED = 1
+PIPE_WIDTH = 120
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -141,7 +143,9 @@ def search(
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        tables.print_answer(Console(), answer, explain=explain)
+        # addresses are copied out of it: where no terminal sets the width, they need not be folded
+        width = None if sys.stdout.isatty() else max(Console().width, PIPE_WIDTH)
+        tables.print_answer(Console(width=width), answer, explain=explain)
 
 
 @main.command()

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,13 @@ class MetricFlow:
     def __call__(self, *arguments: str) -> str:
         """Run one command; return what it said."""
         with contextlib.chdir(self.folder):
-            result = CliRunner().invoke(cli, arguments, env=self.environment, catch_exceptions=False)
+            # it keeps the interrupt to itself for good
+            interrupted = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+            try:
+                result = CliRunner().invoke(cli, arguments, env=self.environment, catch_exceptions=False)
+            finally:
+                signal.signal(signal.SIGINT, interrupted[0])
+                signal.signal(signal.SIGTERM, interrupted[1])
         assert result.exit_code == 0, result.output
         return result.output
 

@@ -97,8 +97,8 @@ def test_wrong_graphql_address_is_no_missing_repository(api: GitHubDouble, spent
 def test_wait_of_several_workers_is_announced_once(
     api: GitHubDouble, client: GitHubClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "ANNOUNCE_SECONDS", 0.5)
-    api.faults.add("secondary", times=3, retry_after=1)
+    monkeypatch.setattr(client_module, "ANNOUNCE_SECONDS", 2)
+    api.faults.add("secondary", times=3, retry_after=3)
     with caplog.at_level(logging.WARNING), ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: login(client, Spent()), range(3)))
     assert caplog.text.count("waiting ") == 1
