@@ -12,6 +12,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 OLDEST_VERSION = 15_00_00
 CONNECT_TIMEOUT_SECONDS = 10
+ANSWER_TIMEOUT_SECONDS = 60
+# what pg_isready ends with
+ACCEPTING, REJECTING = 0, 1
 # some sessions only hold a lock for hours: a firewall must not forget them, nor we wait for a server that has gone
 KEEPALIVES: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
 
@@ -192,10 +196,17 @@ class EmbeddedServer:
             yield
 
     def is_running(self) -> bool:
-        """Whether the server answers on its socket."""
+        """Whether the server answers on its socket, which may take it a while: it is busy, or recovers from a crash."""
         if not (self.data / "postmaster.pid").exists():
             return False
-        return self._call("pg_isready", "-q", "-h", str(self.socket), check=False) == 0
+        # where nobody listens it says so at once, however long it may wait
+        patience = ["-t", str(ANSWER_TIMEOUT_SECONDS)]
+        deadline = time.monotonic() + ANSWER_TIMEOUT_SECONDS
+        while (code := self._call("pg_isready", "-q", *patience, "-h", str(self.socket), check=False)) == REJECTING:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        return code in (ACCEPTING, REJECTING)
 
     def initialise(self) -> None:
         """Make the database cluster if there is none; one of ours that was interrupted is made anew."""
@@ -232,12 +243,12 @@ class EmbeddedServer:
         self._write_settings(self.data / "plimsoll.conf")
         self.log.touch()
         self._hand_over(self.log)
-        self._call("pg_ctl", "-w", "-t", "60", "-s", "-D", str(self.data), "-l", str(self.log), "start")
+        self._control("-l", str(self.log), "start")
         logger.info("started the embedded Postgres, data in %s", self.data)
 
     def stop(self) -> None:
         """Stop the server, ending open sessions."""
-        self._call("pg_ctl", "-w", "-t", "60", "-s", "-m", "fast", "-D", str(self.data), "stop")
+        self._control("-m", "fast", "stop")
 
     def _write_settings(self, path: Path) -> None:
         settings = {**SERVER_SETTINGS, "unix_socket_directories": f"'{self.socket}'"}
@@ -277,6 +288,10 @@ class EmbeddedServer:
             for path in (folder, *folder.rglob("*")):
                 executable = path.stat().st_mode & stat.S_IXUSR
                 _allow_others(path, stat.S_IROTH | (stat.S_IXOTH if executable else 0))
+
+    def _control(self, *arguments: str) -> None:
+        """Start or stop the server with pg_ctl, and wait until it is done."""
+        self._call("pg_ctl", "-w", "-t", str(ANSWER_TIMEOUT_SECONDS), "-s", "-D", str(self.data), *arguments)
 
     def _call(self, program: str, *arguments: str, check: bool = True) -> int:
         """Run a program of Postgres as the server's account; output goes to a file, since a daemon keeps pipes open."""

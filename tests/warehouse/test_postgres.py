@@ -1,11 +1,13 @@
 """The embedded server: started once, found again, private; and connections that fail in one line."""
 
 import os
+import signal
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import psycopg2
 import pytest
@@ -33,6 +35,15 @@ def test_server_keeps_its_data_over_a_stop(own: Settings) -> None:
     with closing(postgres.connect(own)) as connection, connection.cursor() as cursor:
         cursor.execute("select answer from kept")
         assert cursor.fetchone() == (42,)
+
+
+def test_server_too_busy_to_answer_at_once_is_not_started_again(own: Settings) -> None:
+    postgres.start(own)
+    postmaster = int((own.home / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+    os.kill(postmaster, signal.SIGSTOP)
+    # longer than pg_isready waits by itself
+    Timer(4, os.kill, (postmaster, signal.SIGCONT)).start()
+    assert not postgres.start(own)
 
 
 def test_interrupted_initialisation_is_made_anew(monkeypatch: pytest.MonkeyPatch, own: Settings) -> None:
