@@ -8,7 +8,7 @@ from typing import Any
 
 from ingestion import DATASET
 from ingestion.database import connected
-from ingestion.loading import Selection, candidates_of, open_pipeline, restore
+from ingestion.loading import Memory, Selection, candidates_of, open_pipeline
 from ingestion.raw_store import RawStore
 from ingestion.sources.github.access import connect_to_github
 from ingestion.sources.github.batch_size import BatchSize
@@ -90,7 +90,7 @@ def estimate(settings: Settings, selection: Selection, options: Options) -> list
     ):
         store = RawStore(connection, DATASET)
         candidates, unreadable, _ = candidates_of(client, selection, store)
-        estimator = _Estimator(client, store, restore(pipeline, store), options)
+        estimator = _Estimator(client, store, Memory(pipeline, store).restored(), options)
         found = [Estimate(report.repository, error=report.error) for report in unreadable]
         found += map(estimator.estimate, candidates)
         return list(_timed(found, options.workers, client.token_count))

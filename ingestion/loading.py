@@ -119,15 +119,16 @@ def load(settings: Settings, selection: Selection, options: Options, progress: P
         for report in unreadable:
             ledger.close(report)
             outcome.reports.append(report)
-        loader = Loader(pipeline, store, ledger, connection, outcome)
+        memory = Memory(pipeline, store)
+        loader = Loader(pipeline, memory, store, ledger, connection, outcome)
         try:
-            memory = restore(pipeline, store)
+            remembered = memory.restored()
             if options.keep_emails and not options.full_refresh and any(store.repository(name) for name in names):
                 logger.warning(
                     "--with-emails keeps the addresses of what this run reads; add --full-refresh to read again what "
                     "did not change"
                 )
-            extraction = Extraction(client, candidates, store, memory, options, stop, progress)
+            extraction = Extraction(client, candidates, store, remembered, options, stop, progress)
             for package in extraction.packages():
                 loader.load(package)
         except Exception as error:
@@ -174,13 +175,34 @@ def candidates_of(
     return list({candidate.name.lower(): candidate for candidate in candidates}.values()), unreadable, probe
 
 
-def restore(pipeline: dlt.Pipeline, store: RawStore) -> dict[str, dict[str, Any]]:
-    """What earlier runs remembered per repository; dlt keeps it in the dataset."""
-    if not store.exists("_dlt_pipeline_state"):
-        return {}
-    pipeline.sync_destination()
-    sources = pipeline.state.get("sources", {})
-    return dict(sources.get("github", {}).get("repositories", {}))
+class Memory:
+    """What earlier runs remembered per repository; dlt keeps it in the dataset, as the state of its pipeline.
+
+    Args:
+        pipeline: whose state it is.
+        store: the raw tables as they are.
+    """
+
+    def __init__(self, pipeline: dlt.Pipeline, store: RawStore) -> None:
+        self._pipeline = pipeline
+        self._store = store
+        self._version: str | None = None
+
+    def restored(self) -> dict[str, dict[str, Any]]:
+        """What is remembered by now, of whichever run."""
+        version = self._store.state_version(self._pipeline.pipeline_name)
+        if version is None:
+            return {}
+        # reading everything back takes dlt as long as a small load
+        if version != self._version:
+            self._pipeline.sync_destination()
+            self._version = version
+        sources = self._pipeline.state.get("sources", {})
+        return dict(sources.get("github", {}).get("repositories", {}))
+
+    def stored(self) -> None:
+        """Take note that this run has just stored the state itself, and nobody else could have since."""
+        self._version = self._store.state_version(self._pipeline.pipeline_name)
 
 
 class Loader:
@@ -188,6 +210,7 @@ class Loader:
 
     Args:
         pipeline: loads.
+        memory: its state.
         store: the raw tables as they are.
         ledger: takes what was done.
         connection: in autocommit mode; holds the lock around each load.
@@ -195,9 +218,16 @@ class Loader:
     """
 
     def __init__(
-        self, pipeline: dlt.Pipeline, store: RawStore, ledger: Ledger, connection: Any, outcome: Outcome
+        self,
+        pipeline: dlt.Pipeline,
+        memory: Memory,
+        store: RawStore,
+        ledger: Ledger,
+        connection: Any,
+        outcome: Outcome,
     ) -> None:
         self._pipeline = pipeline
+        self._memory = memory
         self._store = store
         self._ledger = ledger
         self._connection = connection
@@ -221,12 +251,13 @@ class Loader:
         try:
             with self._alone():
                 # dlt writes its state whole: what another run has remembered since goes into it
-                restore(self._pipeline, self._store)
+                self._memory.restored()
                 self._pipeline.extract(package_source(package))
                 # before the load: a kill between loses no letter
                 self._ledger.set_aside(package.letters)
                 self._pipeline.normalize()
                 self._pipeline.load(raise_on_failed_jobs=True)
+                self._memory.stored()
         except Exception as error:
             cause: BaseException = error
             while cause.__cause__ is not None or cause.__context__ is not None:

@@ -58,6 +58,19 @@ class RawStore:
             cursor.execute("select to_regclass(%s) is not null", (f"{self._dataset}.{table}",))
             return bool(cursor.fetchone()[0])  # type: ignore[index]
 
+    def state_version(self, pipeline: str) -> str | None:
+        """What tells the stored state of a pipeline from any other of it; None where no load has left one."""
+        if not self.exists("_dlt_pipeline_state"):
+            return None
+        query = sql.SQL(
+            "select version_hash from {} where pipeline_name = %s and _dlt_load_id in "
+            "(select load_id from {} where status = 0) order by _dlt_load_id desc limit 1"
+        ).format(self._name("_dlt_pipeline_state"), self._name("_dlt_loads"))
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, (pipeline,))
+            row = cursor.fetchone()
+        return str(row[0]) if row else None
+
     def repository(self, name: str) -> Row | None:
         """The row of a repository, by its name as stored, without regard to case."""
         found = self._select(tables.REPOSITORIES, sql.SQL("lower(name_with_owner) = lower(%s)"), (name,))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingestion import progress
-from ingestion.loading import Loader, Selection, load, open_pipeline, restore
+from ingestion.loading import Loader, Memory, Selection, load, open_pipeline
 from ingestion.raw_store import RawStore
 from ingestion.sources.github import extraction, listing, repository_run
 from ingestion.sources.github.accounts import AccountBook
@@ -512,7 +512,7 @@ def test_what_another_run_remembers_meanwhile_is_kept(
     monkeypatch.setattr(place, moment, after_another_run)
     assert run(loaded, mine).is_complete
     with closing(connect(loaded, autocommit=True)) as connection, open_pipeline(loaded) as pipeline:
-        memory = restore(pipeline, RawStore(connection, "raw_github"))
+        memory = Memory(pipeline, RawStore(connection, "raw_github")).restored()
     assert memory[str(service.database_id)]["with_patches"]
     for repository in (service, quayside) if mine == QUAYSIDE else (service,):
         newest = max(row.updated_at for row in repository.pull_requests.values())
