@@ -1,7 +1,7 @@
 {% macro changed_in_snapshots(column, end_dates) %}
     {#- a condition on rows by their repo_name or pr_id: what a build of these snapshots has to make. Of snapshots that were
-        built before in the same way that is what changed since, under its names of then and of now; else all of it.
-        The references are made before the condition, so that dbt sees them while parsing -#}
+        built before in the same way that is what changed since, under its names of then and of now, and did anything on the
+        days of the windows, or after them: a file can be renamed then. Else it is all. The references are made before the condition, so that dbt sees them while parsing -#}
     {%- set activities, tracked = ref('int_author_activities'), ref('int_pull_requests_tracked') -%}
     {%- set covers_until = snapshots_cover_until(end_dates) if end_dates == end_dates_asked_for() -%}
     {%- if covers_until -%}
@@ -10,7 +10,9 @@
             from {{ activities }} as activities
             inner join {{ tracked }} as tracked
                 on activities.pr_id = tracked.pr_id
-            where tracked.changed_at > cast('{{ covers_until }}' as timestamptz)
+            where
+                tracked.changed_at > cast('{{ covers_until }}' as timestamptz)
+                and activities.day >= {{ days_of_windows(end_dates)[0] }}
         )
     {%- else -%}
         true

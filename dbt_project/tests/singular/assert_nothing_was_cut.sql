@@ -83,7 +83,11 @@ counted as (
             ('{{ name }}', pull_requests.{{ name }}_total, {{ name }}_loaded.loaded){{ ',' if not loop.last }}
             {% endfor %}
         ) as connections (connection, counted, loaded)
-
+    {# the few that are wrong, before each becomes ten rows #}
+    where
+        {% for connection in connections -%}
+        {{ 'or ' if not loop.first }}pull_requests.{{ connection }}_total is distinct from coalesce({{ connection }}_loaded.loaded, 0)
+        {% endfor %}
     union all
 
     select

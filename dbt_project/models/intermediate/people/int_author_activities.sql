@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='replace_pull_requests',
         unique_key=['pr_id', 'username', 'repo_name', 'day'],
-        indexes=[{'columns': ['pr_id']}, {'columns': ['changed_at']}, {'columns': ['day']}],
+        indexes=[{'columns': ['pr_id']}, {'columns': ['changed_at']}, {'columns': ['day', 'repo_name']}],
     )
 }}
 

@@ -73,8 +73,10 @@ identified as (
         repositories.repo_name,
         pull_requests.pr_number,
         accounts.username as author,
+        accounts.account_id as author_account_id,
         accounts.is_bot as author_is_bot,
         merging_accounts.username as merged_by,
+        merging_accounts.account_id as merged_by_account_id,
         pull_requests.title,
         pull_requests.state,
         pull_requests.is_draft,
@@ -122,25 +124,92 @@ with_renamed_participants as (
 
 ),
 
-{# imported again, since a CTE that is named twice is written to disk as a whole, texts and all #}
-still_there as (
+{# each imported once more: a CTE that is named twice is written to disk as a whole, texts and all, and read from there by
+   one process #}
+loaded as (
 
-    select pr_id
+    select
+        pr_id,
+        load_id,
+        deleted_at is not null as is_deleted
+
     from {{ ref('stg_github__pull_requests') }}
 
 ),
 
-{# gone from raw altogether; kept here as deleted, so that the marts drop it #}
+repository_names as (
+
+    select * from {{ ref('int_repositories_named') }}
+
+),
+
+author_names as (
+
+    select * from {{ ref('int_accounts_resolved') }}
+
+),
+
+merger_names as (
+
+    select * from {{ ref('int_accounts_resolved') }}
+
+),
+
+judgements as (
+
+    select * from {{ ref('stg_enrichment__pull_requests') }}
+
+),
+
+compared as (
+
+    select
+        coalesce(loaded.pr_id, previous.pr_id) as pr_id,
+        loaded.pr_id is null as is_gone
+
+    from loaded
+    full outer join {{ this }} as previous
+        on loaded.pr_id = previous.pr_id
+    left join repository_names
+        on previous.repo_id = repository_names.repo_id
+    left join author_names
+        on previous.author_account_id = author_names.account_id
+    left join merger_names
+        on previous.merged_by_account_id = merger_names.account_id
+    left join judgements
+        on previous.pr_id = judgements.pr_id
+    where
+        case
+            {# gone from raw altogether; kept here as deleted, so that the marts drop it #}
+            when loaded.pr_id is null then not previous.is_deleted and {{ 'false' if flags.EMPTY else 'true' }}
+            else
+                previous.pr_id is null
+                or loaded.load_id is distinct from previous.load_id
+                or loaded.is_deleted is distinct from previous.is_deleted
+                or repository_names.repo_name is distinct from previous.repo_name
+                or author_names.username is distinct from previous.author
+                or author_names.is_bot is distinct from previous.author_is_bot
+                or merger_names.username is distinct from previous.merged_by
+                or judgements.enriched_at is distinct from previous.enriched_at
+        end
+
+),
+
+changed as (
+
+    select pr_id from compared
+    where not is_gone
+
+    union distinct
+
+    select pr_id from with_renamed_participants
+
+),
+
 vanished as (
 
-    select previous.*
-    from {{ this }} as previous
-    left join still_there
-        on previous.pr_id = still_there.pr_id
-    where
-        still_there.pr_id is null
-        and not previous.is_deleted
-        and {{ 'false' if flags.EMPTY else 'true' }}
+    select pr_id from compared
+    where is_gone
 
 ),
 {% endif %}
@@ -153,18 +222,7 @@ final as (
 
     from identified
     {% if is_incremental() %}
-    left join {{ this }} as previous
-        on identified.pr_id = previous.pr_id
-    where
-        previous.pr_id is null
-        or identified.load_id is distinct from previous.load_id
-        or identified.repo_name is distinct from previous.repo_name
-        or identified.author is distinct from previous.author
-        or identified.author_is_bot is distinct from previous.author_is_bot
-        or identified.merged_by is distinct from previous.merged_by
-        or identified.is_deleted is distinct from previous.is_deleted
-        or identified.enriched_at is distinct from previous.enriched_at
-        or identified.pr_id in (select with_renamed_participants.pr_id from with_renamed_participants)
+    where {{ is_one_of_few('identified.pr_id', 'select changed.pr_id from changed') }}
 
     union all
 
@@ -174,8 +232,10 @@ final as (
         repo_name,
         pr_number,
         author,
+        author_account_id,
         author_is_bot,
         merged_by,
+        merged_by_account_id,
         title,
         state,
         is_draft,
@@ -191,7 +251,8 @@ final as (
         enriched_at,
         {{ current_time() }} as changed_at
 
-    from vanished
+    from {{ this }}
+    where {{ is_one_of_few('pr_id', 'select vanished.pr_id from vanished') }}
     {% endif %}
 
 )

@@ -15,21 +15,9 @@ accounts as (
 
 ),
 
-appearances as (
-
-    select * from {{ ref('int_author_appearances') }}
-
-),
-
 seen as (
 
-    select
-        username,
-        min(first_seen_at) as first_seen_at,
-        max(last_seen_at) as last_seen_at
-
-    from appearances
-    group by username
+    select * from {{ ref('int_authors_seen') }}
 
 ),
 
