@@ -28,6 +28,7 @@ create table staging.stg_github__pull_request_commits (pr_id bigint, message tex
 create index on staging.stg_github__pull_request_commits (pr_id);
 create table staging.stg_github__pull_request_closing_issues
     (pr_id bigint, issue_repository text, issue_number integer, issue_title text);
+create index on staging.stg_github__pull_request_closing_issues (pr_id);
 create table staging.stg_github__users (account_id bigint primary key, login text, account_type text);
 create table staging.stg_github__pull_request_comments
     (pr_id bigint, author_account_id bigint, created_at timestamptz, body text, is_minimized boolean);
@@ -117,10 +118,11 @@ def create(connection: extensions.connection) -> None:
     """Make the empty tables."""
     with connection.cursor() as cursor:
         cursor.execute("create schema marts")
-        for mart in ("repo_prs", "file_changes"):
+        # the key by which rows are looked up has an index in the warehouse, as the pull request's id has
+        for mart, key in (("repo_prs", "repo_name, pr_number"), ("file_changes", "repo_name, file_path")):
             columns = ", ".join(f"{name} {kind}" for name, kind in contract(mart).items())
             cursor.execute(f"create table marts.{mart} ({columns})")
-            cursor.execute(f"create index on marts.{mart} (pr_id)")
+            cursor.execute(f"create index on marts.{mart} (pr_id); create index on marts.{mart} ({key})")
         columns = ", ".join(f"{name} {kind}" for name, kind in contract("authors").items())
         cursor.execute(f"create table marts.authors ({columns}, unique (username))")
         cursor.execute(STAGING)
