@@ -11,8 +11,11 @@ from typing import Any
 
 import dlt
 from adbc_driver_manager.dbapi import Connection
+from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 from dlt.common.destination.client import LoadJob
 from dlt.common.destination.typing import PreparedTableSchema
+from dlt.common.normalizers.naming import NamingConvention
+from dlt.destinations.impl.postgres.configuration import PostgresClientConfiguration
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresParquetCopyJob
 
 
@@ -52,6 +55,13 @@ class CopyingPostgres(dlt.destinations.postgres):
     def __init__(self, url: str, connection: CopyConnection) -> None:
         super().__init__(url, destination_name="postgres")
         self._connection = connection
+        self._configuration = self.configuration(self.spec(), accept_partial=True)
+
+    def capabilities(
+        self, config: PostgresClientConfiguration | None = None, naming: NamingConvention | None = None
+    ) -> DestinationCapabilitiesContext:
+        """What Postgres can do; dlt would look its configuration up anew for each of the many times it asks."""
+        return super().capabilities(config or self._configuration, naming)
 
     @property
     def client_class(self) -> type[PostgresClient]:

@@ -90,7 +90,7 @@ class GitHubDouble:
         self.log: list[LoggedRequest] = []
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.double = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.graphql_url = f"{self.url}/graphql"
 

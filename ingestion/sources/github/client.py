@@ -13,11 +13,13 @@ import json
 import logging
 import random
 import re
+import ssl
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -97,6 +99,12 @@ class Answer:
     errors: list[dict[str, Any]]
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The certificates to trust; reading them takes longer than many a run's requests, so clients share them."""
+    return httpx.create_ssl_context()
+
+
 class GitHubClient:
     """Talks to one GitHub; thread-safe.
 
@@ -124,7 +132,12 @@ class GitHubClient:
         self._announcing = threading.Lock()
         self._in_flight = threading.BoundedSemaphore(max_in_flight)
         # redirects stay on: a renamed repository's REST address answers with one
-        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=True, limits=httpx.Limits(max_connections=100))
+        self._http = httpx.Client(
+            verify=_certificates(),
+            timeout=TIMEOUT,
+            follow_redirects=True,
+            limits=httpx.Limits(max_connections=100),
+        )
 
     @property
     def token_count(self) -> int:
