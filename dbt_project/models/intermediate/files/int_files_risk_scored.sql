@@ -20,9 +20,27 @@ files as (
 
 ),
 
+{# imported once for each use: a CTE that is named twice is read as a whole, past its index #}
 paths as (
 
     select * from {{ ref('int_file_paths_classified') }}
+
+),
+
+paths_of_tests as (
+
+    select file_path from {{ ref('int_file_paths_classified') }}
+    where is_test
+
+),
+
+paths_of_patches as (
+
+    select
+        file_path,
+        risk_rule_names
+
+    from {{ ref('int_file_paths_classified') }}
 
 ),
 
@@ -66,9 +84,8 @@ test_balances as (
         sum(files.additions - files.deletions) as net_test_lines
 
     from files
-    inner join paths
-        on files.file_path = paths.file_path
-    where paths.is_test
+    inner join paths_of_tests
+        on files.file_path = paths_of_tests.file_path
     group by files.pr_id
 
 ),
@@ -79,12 +96,12 @@ patches as (
     select
         files.pr_id,
         files.file_path,
-        paths.risk_rule_names,
+        paths_of_patches.risk_rule_names,
         {{ lower_ascii('files.patch') }} as patch
 
     from files
-    inner join paths
-        on files.file_path = paths.file_path
+    inner join paths_of_patches
+        on files.file_path = paths_of_patches.file_path
     where files.patch is not null
 
 ),
