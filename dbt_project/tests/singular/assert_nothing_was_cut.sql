@@ -85,9 +85,16 @@ counted as (
         ) as connections (connection, counted, loaded)
     {# the few that are wrong, before each becomes ten rows #}
     where
-        {% for connection in connections -%}
-        {{ 'or ' if not loop.first }}pull_requests.{{ connection }}_total is distinct from coalesce({{ connection }}_loaded.loaded, 0)
-        {% endfor %}
+        (
+            {% for name in connections -%}
+            pull_requests.{{ name }}_total{{ ',' if not loop.last }}
+            {% endfor -%}
+        ) is distinct from (
+            {% for name in connections -%}
+            coalesce({{ name }}_loaded.loaded, 0){{ ',' if not loop.last }}
+            {% endfor -%}
+        )
+
     union all
 
     select

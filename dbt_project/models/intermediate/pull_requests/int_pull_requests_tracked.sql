@@ -12,6 +12,10 @@
     )
 }}
 
+{# asked for before the condition, so that dbt sees the macro while parsing #}
+{% set has_changed = is_one_of_few('identified.pr_id', 'select changed.pr_id from changed') -%}
+{% set has_vanished = is_one_of_few('pr_id', 'select compared.pr_id from compared where compared.is_gone') -%}
+
 with
 
 pull_requests as (
@@ -205,13 +209,6 @@ changed as (
     select pr_id from with_renamed_participants
 
 ),
-
-vanished as (
-
-    select pr_id from compared
-    where is_gone
-
-),
 {% endif %}
 
 final as (
@@ -222,7 +219,7 @@ final as (
 
     from identified
     {% if is_incremental() %}
-    where {{ is_one_of_few('identified.pr_id', 'select changed.pr_id from changed') }}
+    where {{ has_changed }}
 
     union all
 
@@ -252,7 +249,7 @@ final as (
         {{ current_time() }} as changed_at
 
     from {{ this }}
-    where {{ is_one_of_few('pr_id', 'select vanished.pr_id from vanished') }}
+    where {{ has_vanished }}
     {% endif %}
 
 )
