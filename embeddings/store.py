@@ -207,6 +207,8 @@ class Store:
             limit=limit,
             output_fields=["id"],
             search_params={"metric_type": "COSINE", "params": {} if self.is_lite else {"ef": max(128, limit)}},
+            # a server would wait a fifth of a second for its own clock, to show what was written in that time
+            consistency_level="Bounded",
         )[0]
         return [(str(hit["id"]), float(hit["distance"])) for hit in hits]
 
