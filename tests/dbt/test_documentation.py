@@ -7,9 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.dbt.project import PROJECT, Project
+from tests.dbt.project import MANIFESTS, PROJECT, Project
 from warehouse.documentation import write_site
 
+# objsubid is the column's number, 0 for the relation itself
+DESCRIPTIONS = """
+select relations.relnamespace::regnamespace::text, relations.relname, columns.attname, descriptions.description
+from pg_description as descriptions
+inner join pg_class as relations on descriptions.classoid = 'pg_class'::regclass and descriptions.objoid = relations.oid
+left join pg_attribute as columns
+    on descriptions.objsubid > 0 and columns.attrelid = relations.oid and columns.attnum = descriptions.objsubid
+where relations.relnamespace::regnamespace::text = any(%s)
+"""
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
 
@@ -70,3 +79,15 @@ def test_lineage_graph_opens(page: Path, profile: Path) -> None:
     text = shown(page, "model/model.plimsoll.repo_prs?g_v=1", profile)
     # the graph is drawn on a canvas, which exists only once the graph's library has laid it out
     assert re.search(r"<canvas[^>]+data-id=\"layer", text)
+
+
+def test_postgres_holds_the_description_of_every_relation_and_column(sample: Project) -> None:
+    written = {
+        (node.schema, node.name, column): description.strip()
+        for node in MANIFESTS[PROJECT].nodes.values()
+        if node.resource_type in ("model", "seed") and node.config.materialized != "ephemeral"
+        for column, description in [(None, node.description), *((c.name, c.description) for c in node.columns.values())]
+    }
+    schemas = sorted({schema for schema, *_ in written})
+    stored = [tuple(row.values()) for row in sample.rows(DESCRIPTIONS, (schemas,))]
+    assert {(schema, name, column): text.strip() for schema, name, column, text in stored} == written
