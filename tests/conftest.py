@@ -1,5 +1,6 @@
 """What every test runs in: an environment of its own, one embedded Postgres a process, and no way to the internet."""
 
+import gc
 import ipaddress
 import os
 import socket
@@ -28,6 +29,11 @@ FOREIGN_NAMES = (
     "PLIMSOLL_HOME",
 )
 QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
+
+
+def pytest_configure() -> None:
+    """Let Python's collector look less often: dbt and dlt keep hundreds of thousands of objects that stay."""
+    gc.set_threshold(100_000, 20, 100)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
