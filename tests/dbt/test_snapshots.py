@@ -13,6 +13,8 @@ from tests.dbt.raw_github import RawGithub
 
 WINDOWED = ("author_metrics_window", "author_prs_window", "author_file_ownership")
 BUILD = ("run", "--select", *WINDOWED)
+# of the tables, those that the snapshots are made of
+UPSTREAM = (*TABLES, "--select", *(f"+{table}" for table in WINDOWED))
 
 
 def snapshot(project: Project, table: str, end_date: str) -> list[dict[str, object]]:
@@ -60,19 +62,19 @@ def test_of_a_snapshot_built_before_only_what_changed_is_made_again(winter: Proj
             columns = {"author_id": 1, "created_at": "2024-02-18 09:00+00", "merged_at": "2024-02-18 15:00+00"}
             files = [{"path": "src/a.py", "additions": 5}]
             raw.pull_request(30, repository_id=11, title="Add berths", files=files, **columns)
-        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
+        project.dbt("run", *UPSTREAM, vars={"as_of_date": "2024-02-20"}).check()
         right = {table: snapshot(project, table, "2024-02-20") for table in WINDOWED}
         for table, column in spoiled.items():
             project.execute(f"update marts.{table} set {column} = 999 where end_date = '2024-02-20'")
 
         with closing(project.connect()) as connection:
             RawGithub(connection).pull_request(30, repository_id=11, title="Add more", files=files, **columns)
-        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
+        project.dbt("run", *UPSTREAM, vars={"as_of_date": "2024-02-20"}).check()
         for table, column in spoiled.items():
             still = {row["repo_name"] for row in snapshot(project, table, "2024-02-20") if row[column] == 999}
             assert still == {"acme/harbour"}
 
-        project.dbt("run", *TABLES, "--full-refresh", vars={"as_of_date": "2024-02-20"}).check()
+        project.dbt("run", *UPSTREAM, "--full-refresh", vars={"as_of_date": "2024-02-20"}).check()
         for table, column in spoiled.items():
             healed = snapshot(project, table, "2024-02-20")
             assert [(row["id"], row[column]) for row in healed] == [(row["id"], row[column]) for row in right[table]]
@@ -156,7 +158,7 @@ def test_a_rename_reaches_every_snapshot(winter: Project) -> None:
             raw = RawGithub(connection)
             raw.user(1, "anna")
             raw.repository(10, "acme/port")
-        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
+        project.dbt("run", *UPSTREAM, vars={"as_of_date": "2024-02-20"}).check()
         for table in WINDOWED:
             rows = project.rows(f"select distinct username, repo_name, end_date from marts.{table}")
             assert {(row["username"], row["repo_name"]) for row in rows} == {
@@ -171,7 +173,7 @@ def test_an_account_that_joins_another_author_joins_it_in_every_snapshot(winter:
         with closing(project.connect()) as connection:
             for user_id in (1, 2):
                 RawGithub(connection).user(user_id, f"gone-{user_id}", deleted_at="2024-03-01")
-        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
+        project.dbt("run", *UPSTREAM, vars={"as_of_date": "2024-02-20"}).check()
         for table in WINDOWED:
             rows = project.rows(f"select distinct username, end_date from marts.{table} order by end_date")
             assert rows == [
@@ -185,7 +187,7 @@ def test_only_a_deletion_rebuilds_the_snapshots_that_counted_it(winter: Project)
         with closing(project.connect()) as connection:
             raw = RawGithub(connection)
             raw.execute("update raw_github.pull_requests set deleted_at = '2024-03-01' where id = 3")
-        project.dbt("run", *TABLES, vars={"as_of_date": "2024-02-20"}).check()
+        project.dbt("run", *UPSTREAM, vars={"as_of_date": "2024-02-20"}).check()
         kept = {table: snapshot(project, table, "2024-01-20") for table in WINDOWED}
         assert 3 not in {row["pr_id"] for row in kept["author_prs_window"]}
         assert sum(row["prs_merged"] for row in kept["author_metrics_window"] if row["window_days"] == 30) == 14
@@ -200,7 +202,7 @@ def test_only_a_deletion_rebuilds_the_snapshots_that_counted_it(winter: Project)
         project.execute("update raw_github.pull_requests set title = 'Another', additions = 99 where id = 5")
         project.execute("update raw_github.pull_request_files set additions = 99 where pull_request_id = 5")
         for options in (("--full-refresh",), ("--empty",), ("--empty",), ()):
-            project.dbt("run", *TABLES, *options, vars={"as_of_date": "2024-02-20"}).check()
+            project.dbt("run", *UPSTREAM, *options, vars={"as_of_date": "2024-02-20"}).check()
         assert {table: snapshot(project, table, "2024-01-20") for table in WINDOWED} == kept
 
 
@@ -210,7 +212,7 @@ def test_an_alias_taken_back_gives_back_its_work_in_every_snapshot(winter: Proje
     [seed] = changed.glob("seeds/**/author_aliases.csv")
     shipped = seed.read_text()
     days = ("2024-01-20", "2024-02-20")
-    build = ("build", *TABLES, "--exclude-resource-type", "test", "unit_test")
+    build = ("build", *UPSTREAM, "--exclude-resource-type", "test", "unit_test")
 
     def told(project: Project) -> dict[tuple[str, str], list[dict[str, object]]]:
         return {
