@@ -1,4 +1,8 @@
-"""What a search is narrowed to, in the words of each leg. Pure."""
+"""What a search is narrowed to, in the words of each leg. Pure.
+
+Milvus knows no comparison without case, and Postgres no index for one: names that people write are looked up first, see
+`searching.with_stored_names`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,9 +38,9 @@ class Filters:
         """As a condition of SQL on the mart's rows, named `mart`."""
         clauses: list[tuple[str, Sequence[object]]] = []
         if self.repo_name:
-            clauses.append(("lower(mart.repo_name) = lower(%s)", [self.repo_name]))
+            clauses.append(("mart.repo_name = %s", [self.repo_name]))
         if self.author:
-            clauses.append(("lower(mart.author) = lower(%s)", [self.author]))
+            clauses.append(("mart.author = %s", [self.author]))
         if self.merged_since:
             clauses.append(("mart.merged_at >= %s", [_midnight(self.merged_since)]))
         if self.merged_until:
@@ -57,20 +61,16 @@ class Filters:
 
     def _language_clause(self, collection: Collection) -> tuple[str, Sequence[object]]:
         if collection is FILE_CHANGES:
-            return "lower(mart.language) = lower(%s)", [self.language]
+            return "mart.language = %s", [self.language]
         main_language = """(
             select file_changes.language from marts.file_changes
             where file_changes.pr_id = mart.pr_id and file_changes.language is not null
             order by file_changes.lines_changed desc, file_changes.file_path limit 1
         )"""
-        return f"lower({main_language}) = lower(%s)", [self.language]
+        return f"{main_language} = %s", [self.language]
 
     def expression(self) -> str:
-        """As an expression of Milvus.
-
-        Milvus knows no comparison without case: for filters whose names were looked up, see
-        `searching.with_stored_names`.
-        """
+        """As an expression of Milvus."""
         clauses = []
         for name, value in (("repo_name", self.repo_name), ("author", self.author), ("language", self.language)):
             if value:

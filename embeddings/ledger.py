@@ -276,6 +276,8 @@ def forget_collections(
 def record_sync(connection: PsycopgConnection, report: SyncReport, started_at: datetime) -> None:
     """Write the row of a finished sync."""
     with connection.cursor() as cursor:
+        # the embedded server commits before it has written to disk, else; what is said to be done must be there
+        cursor.execute("set local synchronous_commit to on")
         cursor.execute(
             f"""
             insert into {SCHEMA}.syncs (

@@ -24,6 +24,8 @@ from embeddings.words import terms
 # tuned on real questions, see the evaluation; k1 and b are BM25's usual ones
 K1 = 1.2
 B = 0.75
+# under a filter, so many times the wanted number of best documents are looked at first
+LOOKED_AT = 10
 WEIGHTS = {"title": 3.0, "branch": 2.0, "conversation": 0.25}
 # the hash of what makes a document into terms: when that changes, every document is indexed again
 CODE = hashlib.sha256(f"{inspect.getsource(words)}{WEIGHTS}".encode()).hexdigest()
@@ -151,7 +153,11 @@ class LexicalIndex:
         self._connection.autocommit = True
         try:
             with self._connection.cursor() as cursor:
+                # to vacuum a row is visible to all only once its commit is on disk, or one that came soon after it,
+                # such as vacuum's own
+                cursor.execute("set synchronous_commit to on")
                 cursor.execute(f"vacuum (analyze) {self.documents}, {self._postings}")
+                cursor.execute("reset synchronous_commit")
         finally:
             self._connection.autocommit = False
 
@@ -160,13 +166,87 @@ class LexicalIndex:
         wanted = list(dict.fromkeys(query_terms))
         if not wanted:
             return []
+        if not condition.sql:
+            return self._ranked(wanted, limit)
+        # most filters leave enough of the best; only where they do not, all that they leave is looked up first
+        found, looked_at = self._met_by_the_best(wanted, condition, limit)
+        if len(found) == limit or looked_at < limit * LOOKED_AT:
+            return found
+        return self._ranked(wanted, limit, condition)
+
+    def _ranked(self, wanted: Sequence[str], limit: int, condition: Condition = Condition()) -> list[tuple[str, float]]:
+        """The best of all documents, or of those that meet a condition."""
+        restriction = ""
+        if condition.sql:
+            # not a join, for which the planner would have to guess how many documents these are
+            restriction = (
+                f"and (postings.document in (select documents.document from {self._matching(condition)})) is true"
+            )
+        scores, parameters = self._scores(wanted, restriction, condition.parameters)
         query = f"""
-            with hits as materialized (
-                select term, document, frequency, length from {self._postings} where term = any(%s)
+            {scores},
+
+            best as (select document, score from scores order by score desc, document limit %s)
+
+            select documents.id, best.score
+            from best
+            inner join {self.documents} as documents on best.document = documents.document
+            order by best.score desc, documents.id
+        """
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, (*parameters, limit))
+            return [(id, float(score)) for id, score in cursor.fetchall()]
+
+    def _met_by_the_best(
+        self, wanted: Sequence[str], condition: Condition, limit: int
+    ) -> tuple[list[tuple[str, float]], int]:
+        """(those among the best that meet a condition, among how many they were)."""
+        scores, parameters = self._scores(wanted)
+        query = f"""
+            {scores},
+
+            best as materialized (select document, score from scores order by score desc, document limit %s),
+
+            looked_at as (select count(*) as number from best),
+
+            found as (
+                select documents.id, best.document, best.score
+                from best
+                inner join {self._matching(condition, "best.document = documents.document")}
+                order by best.score desc, best.document
+                limit %s
+            )
+
+            select looked_at.number, found.id, found.score
+            from looked_at
+            left join found on true
+            order by found.score desc, found.id
+        """
+        with self._connection.cursor() as cursor:
+            cursor.execute(query, (*parameters, limit * LOOKED_AT, *condition.parameters, limit))
+            found = cursor.fetchall()
+        return [(id, float(score)) for _, id, score in found if id is not None], found[0][0]
+
+    def _scores(
+        self, wanted: Sequence[str], restriction: str = "", restricted_by: Sequence[object] = ()
+    ) -> tuple[str, tuple[object, ...]]:
+        """(CTEs that end with `scores`, their parameters): document and BM25 score.
+
+        Each term is looked up by the index, in a subquery of its own: many at once the planner takes for most of the
+        table, and reads it whole.
+        """
+        documents, mean_length = self._measure()
+        query = f"""
+            with counted as materialized (
+                select
+                    wanted.term,
+                    (select count(*) from {self._postings} as postings where postings.term = wanted.term) as documents
+                from unnest(%s) as wanted (term)
             ),
 
-            weights as (
-                select term, ln(1 + (%s - count(*) + 0.5) / (count(*) + 0.5)) as rarity from hits group by term
+            weights as materialized (
+                select term, cast(ln(1 + (%s - documents + 0.5) / (documents + 0.5)) as double precision) as rarity
+                from counted
             ),
 
             scores as (
@@ -176,38 +256,25 @@ class LexicalIndex:
                         weights.rarity * hits.frequency * ({K1} + 1)
                         / (hits.frequency + {K1} * (1 - {B} + {B} * hits.length / %s))
                     ) as score
-                from hits
-                inner join weights on hits.term = weights.term
+                from weights
+                cross join lateral (
+                    select postings.document, postings.frequency, postings.length
+                    from {self._postings} as postings
+                    where postings.term = weights.term {restriction}
+                    offset 0
+                ) as hits
                 group by hits.document
-            ),
-
-            best as ({self._best(condition)})
-
-            select documents.id, best.score
-            from best
-            inner join {self.documents} as documents on best.document = documents.document
-            order by best.score desc, documents.id
+            )
         """
-        documents, mean_length = self._measure()
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, (wanted, documents, mean_length, *condition.parameters, limit))
-            return [(id, float(score)) for id, score in cursor.fetchall()]
+        return query, (list(wanted), documents, mean_length, *restricted_by)
 
-    def _best(self, condition: Condition) -> str:
-        """The highest scores among the documents that meet the condition."""
-        last = "order by score desc, document limit %s"
-        if not condition.sql:
-            # nothing to look up before the few that are wanted are known
-            return f"select document, score from scores {last}"
+    def _matching(self, condition: Condition, joined_on: str = "") -> str:
+        """Documents and mart rows that meet a condition, to stand after `from`, or after `join` with what it is on."""
         same_file = "and documents.file_path = mart.file_path" if self._collection is FILE_CHANGES else ""
-        return f"""
-            select scores.document, scores.score
-            from scores
-            inner join {self.documents} as documents on scores.document = documents.document
+        return f"""{self.documents} as documents {f"on {joined_on}" if joined_on else ""}
             inner join marts.{self._collection.mart} as mart
                 on documents.repo_name = mart.repo_name and documents.pr_number = mart.pr_number {same_file}
             where {condition.sql}
-            {last}
         """
 
     def _measure(self) -> tuple[int, float]:

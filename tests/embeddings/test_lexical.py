@@ -8,7 +8,8 @@ from psycopg2 import extensions
 from embeddings import changes, ledger, lexical
 from embeddings.collections import PR_INDEX
 from embeddings.documents import Document, pull_request_document
-from embeddings.lexical import Condition, LexicalIndex
+from embeddings.filters import Filters
+from embeddings.lexical import LOOKED_AT, Condition, LexicalIndex
 from tests.embeddings.conftest import HashEncoder
 from tests.embeddings.marts import Comment, PullRequest, put
 from tests.embeddings.syncing import Sidecar
@@ -88,3 +89,34 @@ def test_another_way_to_make_terms_fills_the_index_again(
     monkeypatch.setattr(changes, "CODE", "another")
     sidecar.sync()
     assert (found(warehouse, "ret"), found(warehouse, "retri"), encoder.texts) == (["acme/ship#1"], [], [])
+
+
+@pytest.mark.parametrize(
+    ("author", "are_among_the_best"), [("ann", True), ("bob", False), ("cid", False)], ids=["best", "last", "none"]
+)
+def test_a_filter_leaves_out_and_changes_nothing_else(
+    sidecar: Sidecar, warehouse: extensions.connection, author: str, are_among_the_best: bool
+) -> None:
+    # the longer a text, the lower it stands
+    pull_requests = [
+        PullRequest(number, "Retry" + " then wait" * number, author="ann" if number <= 50 else "bob")
+        for number in range(1, 61)
+    ]
+    put(warehouse, pull_requests)
+    sidecar.sync()
+    index = LexicalIndex(warehouse, PR_INDEX)
+    everything = index.search(["retri", "then"], Condition(), 60)
+    assert len(everything) == 60
+    of_author = {f"acme/ship#{each.number}" for each in pull_requests if each.author == author}
+    wanted = [(id, score) for id, score in everything if id in of_author][:3]
+    assert any(id in of_author for id, _ in everything[: 3 * LOOKED_AT]) == are_among_the_best
+    assert index.search(["retri", "then"], Filters(author=author).condition(PR_INDEX), 3) == wanted
+
+
+def test_after_a_sync_a_search_reads_the_index_alone(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(number, f"Retry uploads {number}") for number in range(1, 40)])
+    sidecar.sync()
+    with warehouse.cursor() as cursor:
+        cursor.execute("select relpages, relallvisible from pg_class where oid = 'search.pr_index_postings'::regclass")
+        [(pages, visible)] = cursor.fetchall()
+    assert pages == visible > 0
