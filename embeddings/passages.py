@@ -24,6 +24,8 @@ def best_passage(document: Document, query: str) -> str:
             matches = len(wanted.intersection(terms(sentence)))
             if matches > most:
                 best, most = sentence.strip(), matches
+            if most == len(wanted):
+                return _cut(best, wanted)
     return _cut(best, wanted)
 
 

@@ -1,11 +1,12 @@
 """A query → pull requests or file changes, best first."""
 
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import psycopg2
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
@@ -27,6 +28,7 @@ from warehouse import postgres
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings, load_settings
 
+Answer = TypeVar("Answer")
 Kind = Literal["pr", "file"]
 KINDS: dict[str, Collection] = {"pr": PR_INDEX, "file": FILE_CHANGES}
 # how deep each leg looks before they are fused: on real questions 50 to 100 does equally well, and Milvus Lite reads
@@ -34,6 +36,8 @@ KINDS: dict[str, Collection] = {"pr": PR_INDEX, "file": FILE_CHANGES}
 DEPTH = 50
 # beyond this a query's words add nothing, and a book pasted by mistake must not be searched word by word
 QUERY_BYTES = 8_000
+# how long the collection behind an alias is taken for the same: asking takes as long as a good part of a search
+ALIAS_SECONDS = 1.0
 EVERYTHING = Filters()
 NAME_QUERIES = {
     "repo_name": "select repo_name from marts.repo_prs where lower(repo_name) = lower(%s) limit 1",
@@ -130,6 +134,7 @@ class Searcher:
             alias: LexicalIndex(connection, collection) for alias, collection in COLLECTIONS.items()
         }
         self._pool = ThreadPoolExecutor(max_workers=1)
+        self._names: dict[str, tuple[str, float]] = {}
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -184,18 +189,15 @@ class Searcher:
         known = with_stored_names(self._connection, Filters(repo_name=repo_name))
         id = f"{known.repo_name if known else repo_name}#{number}"
         narrowed = with_stored_names(self._connection, filters)
-        name = self._collection_name(PR_INDEX)
-        found = self.store.get(name, [id], ["id", "vector"])
+        found = self._asked(PR_INDEX, lambda name: self.store.get(name, [id], ["id", "vector"]))
         if not found:
             raise PlimsollError("no such pull request among the vectors", where=id, remedy=NOT_SYNCED)
         hits: list[tuple[str, float]] = []
         if narrowed is not None:
             expression = " and ".join(part for part in (narrowed.expression(), f"id != {literal(id)}") if part)
+            nearest = self._asked(PR_INDEX, lambda name: self.store.search(name, found[0]["vector"], expression, limit))
             # opposite vectors have a cosine of -1, the same ones by rounding a little more than 1
-            hits = [
-                (hit, min(max(cosine, 0.0), 1.0))
-                for hit, cosine in self.store.search(name, found[0]["vector"], expression, limit)
-            ]
+            hits = [(hit, min(max(cosine, 0.0), 1.0)) for hit, cosine in nearest]
         explanation = [f"route dense: the vectors nearest to that of {id}"]
         return SearchAnswer("dense", self._results(PR_INDEX, hits, "dense", self._text(id)), explanation)
 
@@ -270,14 +272,32 @@ class Searcher:
             raise PlimsollError("nothing has been embedded yet", remedy=NOT_SYNCED) from None
 
     def _dense(self, collection: Collection, query: str, filters: Filters, depth: int) -> list[tuple[str, float]]:
-        name = self._collection_name(collection)
+        # before the query is embedded, for which a server may want money
+        self._collection_name(collection)
         vector = self.encoder.encode([query])[0]
         if vector is None:
             return []
-        return self.store.search(name, vector.tolist(), filters.expression(), depth)
+        return self._asked(
+            collection, lambda name: self.store.search(name, vector.tolist(), filters.expression(), depth)
+        )
+
+    def _asked(self, collection: Collection, ask: Callable[[str], Answer]) -> Answer:
+        """What `ask` says of the collection behind the alias, whose name it is given."""
+        name = self._collection_name(collection)
+        try:
+            return ask(name)
+        except PlimsollError:
+            # a sync may have put another in its place since it was looked up
+            self._names.clear()
+            if self._collection_name(collection) == name:
+                raise
+            return ask(self._collection_name(collection))
 
     def _collection_name(self, collection: Collection) -> str:
         """The collection behind the alias, which must be of the model that embeds the query."""
+        known, looked_up = self._names.get(collection.alias, ("", 0.0))
+        if known and time.monotonic() - looked_up < ALIAS_SECONDS:
+            return known
         name = self.store.alias_target(collection.alias)
         if name is None:
             raise PlimsollError(f"the collection {collection.alias} does not exist yet", remedy=NOT_SYNCED)
@@ -286,6 +306,7 @@ class Searcher:
                 f"the collection {collection.alias} was not embedded with {self.encoder.model}",
                 remedy=f"{NOT_SYNCED}, or set EMBEDDING_MODEL to the model that was used",
             )
+        self._names[collection.alias] = name, time.monotonic()
         return name
 
     def _results(

@@ -14,7 +14,7 @@ from psycopg2 import extensions
 from embeddings.collections import COLLECTIONS
 from embeddings.encoders.static import StaticEncoder
 from embeddings.filters import Filters
-from embeddings.searching import Searcher
+from embeddings.searching import Kind, Searcher
 from tests.databases import database
 from tests.embeddings.conftest import HashEncoder
 from tests.embeddings.marts import File, PullRequest, put, remove
@@ -269,3 +269,16 @@ def test_a_collection_of_another_model_is_not_searched(settings: Settings, wareh
         sidecar.sync()
     with Searcher.open(settings) as opened, pytest.raises(PlimsollError, match="was not embedded with wordllama"):
         opened.search("anything at all")
+
+
+def test_a_search_that_stays_open_follows_the_alias(settings: Settings) -> None:
+    with searching(settings) as searcher, closing(connect(settings)) as reader, closing(connect(settings)) as writer:
+        sidecar = Sidecar(searcher.store, StaticEncoder(), reader, writer)
+        kinds: list[tuple[str, Kind]] = [("pr_index", "pr"), ("file_changes", "file")]
+        for alias, kind in kinds:
+            before = searcher.search("losing files when the connection drops", kind=kind).results
+            sidecar.sync(alias, full_refresh=True)
+            assert searcher.search("losing files when the connection drops", kind=kind).results == before
+        alike = searcher.similar("acme/ship", 1).results
+        sidecar.sync(full_refresh=True)
+        assert searcher.similar("acme/ship", 1).results == alike
