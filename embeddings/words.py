@@ -22,7 +22,7 @@ why will with would you your
 """
 STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 
-_stem = lru_cache(maxsize=200_000)(Stemmer.Stemmer("english").stemWord)
+_stem = Stemmer.Stemmer("english").stemWord
 
 
 def terms(text: str) -> list[str]:
@@ -34,15 +34,17 @@ def terms(text: str) -> list[str]:
     for match in _WORD.finditer(text if text.isascii() else unicodedata.normalize("NFKC", text)):
         if run := match["unspaced"]:
             found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
-            continue
-        word = match.group()
-        lower = word.lower()
-        if lower in STOP_WORDS:
-            continue
-        found.append(_stem(lower[:LONGEST_TERM]))
-        # what stands between two accents is no word of its own
-        pieces = _PIECE.findall(word) if word.isascii() else []
-        if len(pieces) > 1:
-            lowered = (piece.lower() for piece in pieces if len(piece) > 1)
-            found += [_stem(piece[:LONGEST_TERM]) for piece in lowered if piece not in STOP_WORDS]
+        else:
+            found += _of_word(match.group())
     return found
+
+
+@lru_cache(maxsize=50_000)
+def _of_word(word: str) -> tuple[str, ...]:
+    lower = word.lower()
+    if lower in STOP_WORDS:
+        return ()
+    # what stands between two accents is no word of its own
+    pieces = _PIECE.findall(word) if word.isascii() else []
+    lowered = [piece.lower() for piece in pieces if len(piece) > 1] if len(pieces) > 1 else []
+    return tuple(_stem(each[:LONGEST_TERM]) for each in (lower, *lowered) if each not in STOP_WORDS)
