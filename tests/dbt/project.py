@@ -149,7 +149,8 @@ class Project:
         target = self.target(project)
         options = [
             "--project-dir", str(project), "--profiles-dir", str(ROOT), "--no-use-colors",
-            "--target-path", str(target), "--log-level", "none", "--log-level-file", "none", "--vars", yaml.safe_dump(dict(vars)),
+            "--target-path", str(target), "--log-level", "none", "--log-level-file", "none",
+            "--vars", yaml.safe_dump(dict(vars)),
         ]  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.settings.database.environment().items():
