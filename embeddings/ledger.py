@@ -276,7 +276,7 @@ def forget_collections(
 def record_sync(connection: PsycopgConnection, report: SyncReport, started_at: datetime) -> None:
     """Write the row of a finished sync."""
     with connection.cursor() as cursor:
-        # the embedded server commits before it has written to disk, else; what is said to be done must be there
+        # what is said to be done must be on disk, for which the embedded server's commits do not wait otherwise
         cursor.execute("set local synchronous_commit to on")
         cursor.execute(
             f"""

@@ -24,11 +24,11 @@ from embeddings.words import terms
 # tuned on real questions, see the evaluation; k1 and b are BM25's usual ones
 K1 = 1.2
 B = 0.75
-# under a filter, so many times the wanted number of best documents are looked at first
-LOOKED_AT = 10
 WEIGHTS = {"title": 3.0, "branch": 2.0, "conversation": 0.25}
 # the hash of what makes a document into terms: when that changes, every document is indexed again
 CODE = hashlib.sha256(f"{inspect.getsource(words)}{WEIGHTS}".encode()).hexdigest()
+# under a filter, so many times the wanted number of best documents are looked at first
+LOOKED_AT = 10
 
 
 @dataclass(frozen=True)
