@@ -31,6 +31,8 @@ CONNECT_TIMEOUT_SECONDS = 10
 ANSWER_TIMEOUT_SECONDS = 60
 # what pg_isready ends with
 ACCEPTING, REJECTING = 0, 1
+SUPERUSER = "postgres"
+MEMORY_IN_USE = "pre-existing shared memory block"
 # some sessions only hold a lock for hours: a firewall must not forget them, nor we wait for a server that has gone
 KEEPALIVES: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
 
@@ -196,17 +198,21 @@ class EmbeddedServer:
             yield
 
     def is_running(self) -> bool:
-        """Whether the server answers on its socket, which may take it a while: it is busy, or recovers from a crash."""
+        """Whether the server lives, waiting until it answers: it may be busy, or recover from a crash."""
         if not (self.data / "postmaster.pid").exists():
             return False
-        # where nobody listens it says so at once, however long it may wait
-        patience = ["-t", str(ANSWER_TIMEOUT_SECONDS)]
+        # where nobody listens it says so at once, however long it may wait; without a user it would ask for the
+        # account's name, which need not have one
+        question = ["-q", "-t", str(ANSWER_TIMEOUT_SECONDS), "-h", str(self.socket), "-U", SUPERUSER, "-d", SUPERUSER]
         deadline = time.monotonic() + ANSWER_TIMEOUT_SECONDS
-        while (code := self._call("pg_isready", "-q", *patience, "-h", str(self.socket), check=False)) == REJECTING:
+        while (code := self._call("pg_isready", *question, check=False)) != ACCEPTING:
             if time.monotonic() > deadline:
-                break
+                return code == REJECTING
+            # one that lives and says nothing had no process to spare for the question
+            if code != REJECTING and self._call("pg_ctl", "-D", str(self.data), "status", check=False):
+                return False
             time.sleep(0.1)
-        return code in (ACCEPTING, REJECTING)
+        return True
 
     def initialise(self) -> None:
         """Make the database cluster if there is none; one of ours that was interrupted is made anew."""
@@ -228,7 +234,7 @@ class EmbeddedServer:
         self.data.mkdir(mode=0o700, exist_ok=True)
         self._hand_over(self.data)
         self._let_pass()
-        self._call("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"
+        self._call("initdb", "-D", str(self.data), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"
                    if _has_c_utf8() else "--locale=C", "--no-instructions")  # fmt: skip
         with open(self.data / "postgresql.conf", "a") as configuration:
             configuration.write("include 'plimsoll.conf'\n")
@@ -243,7 +249,17 @@ class EmbeddedServer:
         self._write_settings(self.data / "plimsoll.conf")
         self.log.touch()
         self._hand_over(self.log)
-        self._control("-l", str(self.log), "start")
+        deadline = time.monotonic() + ANSWER_TIMEOUT_SECONDS
+        while True:
+            logged = self.log.stat().st_size
+            try:
+                self._control("-l", str(self.log), "start")
+                break
+            except PlimsollError:
+                # the sessions of one that was killed keep its memory until they look up from their work
+                if MEMORY_IN_USE not in _from(self.log, logged) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
         logger.info("started the embedded Postgres, data in %s", self.data)
 
     def stop(self) -> None:
@@ -300,6 +316,7 @@ class EmbeddedServer:
         # PGPORT and its like are about an external server; LANG may name a locale that the machine lacks
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
         output = self.home / "postgres.start.log"
+        logged = self.log.stat().st_size if self.log.exists() else 0
         with open(output, "w") as handle:
             result = subprocess.run(  # type: ignore[call-overload]
                 command, stdin=subprocess.DEVNULL, stdout=handle, stderr=subprocess.STDOUT, cwd="/", env=environment,
@@ -307,7 +324,7 @@ class EmbeddedServer:
             )  # fmt: skip
         if check and result.returncode:
             raise PlimsollError(
-                f"the embedded Postgres: {program} failed: {_last_line(output) or _last_line(self.log)}",
+                f"the embedded Postgres: {program} failed: {_why(_from(self.log, logged)) or _why(_from(output))}",
                 where=str(self.data),
                 remedy=f"See {self.log}",
             )
@@ -336,9 +353,15 @@ def _has_c_utf8() -> bool:
     return True
 
 
-def _last_line(path: Path) -> str:
-    lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
-    return lines[-1] if lines else ""
+def _from(log: Path, begin: int = 0) -> str:
+    """What a log holds from byte `begin` on."""
+    return log.read_bytes()[begin:].decode(errors="replace") if log.exists() else ""
+
+
+def _why(text: str) -> str:
+    """What a log says of the end: the last thing that was fatal, else its last line."""
+    lines = text.strip().splitlines()
+    return next((line for line in reversed(lines) if "FATAL:" in line), lines[-1] if lines else "")
 
 
 def _without_password(text: str, password: str | None) -> str:

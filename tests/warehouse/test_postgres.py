@@ -5,12 +5,13 @@ import signal
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 
 import psycopg2
 import pytest
+from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
 from warehouse import postgres
 from warehouse.errors import PlimsollError
@@ -39,11 +40,45 @@ def test_server_keeps_its_data_over_a_stop(own: Settings) -> None:
 
 def test_server_too_busy_to_answer_at_once_is_not_started_again(own: Settings) -> None:
     postgres.start(own)
-    postmaster = int((own.home / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+    postmaster = _postmaster(own)
     os.kill(postmaster, signal.SIGSTOP)
     # longer than pg_isready waits by itself
     Timer(4, os.kill, (postmaster, signal.SIGCONT)).start()
     assert not postgres.start(own)
+
+
+def test_server_that_gives_no_answer_for_a_moment_is_not_started_again(own: Settings) -> None:
+    postgres.start(own)
+    socket = Path(own.database.host) / ".s.PGSQL.5432"
+    away = socket.rename(socket.with_suffix(".away"))
+    Timer(2, away.rename, (socket,)).start()
+    assert not postgres.start(own)
+
+
+def test_killed_server_starts_again_while_a_session_of_it_still_works(own: Settings) -> None:
+    with closing(postgres.connect(own, autocommit=True)) as connection:
+        # it does not look up from its work when its server goes
+        busy = Thread(target=_until_it_breaks, args=(connection, "select count(*) from generate_series(1, 20000000)"))
+        busy.start()
+        with closing(postgres.connect(own)) as watcher, watcher.cursor() as cursor:
+            at_work = False
+            while not at_work:
+                cursor.execute("select bool_or(query like '%generate_series(1, %') from pg_stat_activity "
+                               "where state = 'active' and pid <> pg_backend_pid()")  # fmt: skip
+                ((at_work,),) = cursor.fetchall()
+                watcher.rollback()
+        os.kill(_postmaster(own), signal.SIGKILL)
+        assert postgres.start(own)
+        busy.join()
+
+
+def _postmaster(settings: Settings) -> int:
+    return int((settings.home / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def _until_it_breaks(connection: PsycopgConnection, statement: str) -> None:
+    with suppress(psycopg2.Error):
+        connection.cursor().execute(statement)
 
 
 def test_interrupted_initialisation_is_made_anew(monkeypatch: pytest.MonkeyPatch, own: Settings) -> None:
@@ -89,6 +124,8 @@ def test_root_runs_data_of_an_account_without_a_name(own: Settings) -> None:
     with closing(postgres.connect(own)) as connection, connection.cursor() as cursor:
         cursor.execute("select 1")
         assert cursor.fetchone() == (1,)
+    assert not postgres.start(own)
+    assert postgres.stop(own)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as another account")
