@@ -22,7 +22,7 @@ import psycopg2
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
 from warehouse.errors import PlimsollError
-from warehouse.settings import SOCKET_PORT, Settings, load_settings, socket_folder
+from warehouse.settings import SOCKET_PORT, Connection, Settings, load_settings, socket_folder
 
 logger = logging.getLogger(__name__)
 
@@ -79,18 +79,14 @@ def connect(settings: Settings | None = None, *, autocommit: bool = False) -> Ps
     """
     settings = settings or load_settings()
     database = settings.database
-    if database.is_embedded:
-        start(settings)
     try:
-        connection: PsycopgConnection = psycopg2.connect(
-            database.url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="plimsoll", **KEEPALIVES
-        )
-    except psycopg2.Error as error:
-        raise PlimsollError(
-            f"cannot connect to Postgres as {database}: {_without_password(str(error), database.password)}",
-            remedy="Check DATABASE_URL (or SUPABASE_DB_URL, PGHOST and the other PG variables), or unset them for the "
-            "embedded server",
-        ) from None
+        connection = _open(database)
+    except PlimsollError:
+        if not database.is_embedded:
+            raise
+        # whether it runs is asked only now: the question takes a process
+        start(settings)
+        connection = _open(database)
     if connection.server_version < OLDEST_VERSION:
         connection.close()
         raise PlimsollError(
@@ -102,6 +98,20 @@ def connect(settings: Settings | None = None, *, autocommit: bool = False) -> Ps
     with connection.cursor() as cursor:
         cursor.execute("set time zone 'UTC'")
     connection.autocommit = autocommit
+    return connection
+
+
+def _open(database: Connection) -> PsycopgConnection:
+    try:
+        connection: PsycopgConnection = psycopg2.connect(
+            database.url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="plimsoll", **KEEPALIVES
+        )
+    except psycopg2.Error as error:
+        raise PlimsollError(
+            f"cannot connect to Postgres as {database}: {_without_password(str(error), database.password)}",
+            remedy="Check DATABASE_URL (or SUPABASE_DB_URL, PGHOST and the other PG variables), or unset them for the "
+            "embedded server",
+        ) from None
     return connection
 
 
