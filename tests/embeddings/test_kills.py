@@ -27,7 +27,7 @@ from warehouse.settings import Settings
 ROOT = Path(__file__).parents[2]
 SEED = 20240120
 KILLS = 3
-DOCUMENTS = 40
+DOCUMENTS = 80
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
