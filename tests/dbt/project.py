@@ -3,6 +3,7 @@
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,8 +169,11 @@ class Project:
                 # else dbt believes that the ephemeral models of an earlier command are in this one's SQL too
                 if isinstance(node, CompiledNode):
                     node.extra_ctes, node.extra_ctes_injected = [], False
-            # writing the manifest again takes longer than most commands
-            result = dbtRunner(MANIFESTS[project]).invoke([*arguments, *options, "--no-write-json"])
+            # writing the manifest again takes longer than most commands; in a thread of its own dbt, which looks
+            # through the whole stack for each of its behaviour flags, does not find pytest there
+            runner = dbtRunner(MANIFESTS[project])
+            with ThreadPoolExecutor(1) as thread:
+                result = thread.submit(runner.invoke, [*arguments, *options, "--no-write-json"]).result()
         results = getattr(result.result, "results", None) or []
         return Outcome(
             success=bool(result.success),
