@@ -46,7 +46,7 @@ lint: .venv/.installed-dev ## Check the Python, the SQL and the dbt project's co
 	@$(PYTHON) -m tests.lint
 
 test: .venv/.installed-dev ## Run all tests
-	@$(PYTHON) -m pytest -n 2 --dist loadgroup
+	@$(PYTHON) -m pytest -n 3 --dist loadgroup
 
 bench-ingest: .venv/.installed-dev ## Measure the extraction
 	@$(PYTHON) -m tests.benchmarks.bench_ingest
