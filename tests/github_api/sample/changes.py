@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from itertools import cycle, islice
 from pathlib import PurePosixPath
 
 from tests.github_api.model import File
@@ -45,8 +46,9 @@ LEAKED_KEY = (" ".join(("-----BEGIN", "RSA", "PRIVATE", "KEY-----")), "bm90LWEta
 
 
 def _lines(path: str, count: int, name: str, offset: int) -> Iterable[str]:
-    pool = CODE.get(PurePosixPath(path).suffix, PLAIN)
-    return (pool[(offset + index) % len(pool)].format(name=name) for index in range(count))
+    pool = [line.format(name=name) for line in CODE.get(PurePosixPath(path).suffix, PLAIN)]
+    first = offset % len(pool)
+    return islice(cycle((*pool[first:], *pool[:first])), count)
 
 
 def changed(
