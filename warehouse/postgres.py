@@ -79,6 +79,9 @@ def connect(settings: Settings | None = None, *, autocommit: bool = False) -> Ps
     """
     settings = settings or load_settings()
     database = settings.database
+    if database.is_embedded and not EmbeddedServer(settings.home).pid_file.exists():
+        # a server that listens there all the same is somebody else's
+        start(settings)
     try:
         connection = _open(database)
     except PlimsollError:
@@ -172,6 +175,7 @@ class EmbeddedServer:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.data = home / "postgres"
+        self.pid_file = self.data / "postmaster.pid"
         self.log = home / "postgres.log"
         self.socket = socket_folder(home)
         self.account = self._account()
@@ -209,7 +213,7 @@ class EmbeddedServer:
 
     def is_running(self) -> bool:
         """Whether the server lives, waiting until it answers: it may be busy, or recover from a crash."""
-        if not (self.data / "postmaster.pid").exists():
+        if not self.pid_file.exists():
             return False
         # where nobody listens it says so at once, however long it may wait; without a user it would ask for the
         # account's name, which need not have one

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -49,9 +50,9 @@ def test_server_too_busy_to_answer_at_once_is_not_started_again(own: Settings) -
 
 def test_server_that_gives_no_answer_for_a_moment_is_not_started_again(own: Settings) -> None:
     postgres.start(own)
-    socket = Path(own.database.host) / ".s.PGSQL.5432"
-    away = socket.rename(socket.with_suffix(".away"))
-    Timer(2, away.rename, (socket,)).start()
+    path = Path(own.database.host) / ".s.PGSQL.5432"
+    away = path.rename(path.with_suffix(".away"))
+    Timer(2, away.rename, (path,)).start()
     assert not postgres.start(own)
 
 
@@ -73,7 +74,7 @@ def test_killed_server_starts_again_while_a_session_of_it_still_works(own: Setti
 
 
 def _postmaster(settings: Settings) -> int:
-    return int((settings.home / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+    return int(postgres.EmbeddedServer(settings.home).pid_file.read_text().splitlines()[0])
 
 
 def _until_it_breaks(connection: PsycopgConnection, statement: str) -> None:
@@ -103,6 +104,20 @@ def test_folder_of_somebody_else_is_left_alone(own: Settings) -> None:
         postgres.start(own)
     assert str(precious.parent) in str(raised.value)
     assert precious.read_text() == "years of work"
+
+
+def test_whoever_else_listens_where_the_server_will_is_not_spoken_to(own: Settings) -> None:
+    folder = Path(own.database.host)
+    folder.mkdir()
+    with closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(folder / ".s.PGSQL.5432"))
+        listener.listen()
+        listener.setblocking(False)
+        with closing(postgres.connect(own)) as connection, connection.cursor() as cursor:
+            cursor.execute("select 1")
+            assert cursor.fetchone() == (1,)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_port_of_the_environment_is_an_external_server_s(monkeypatch: pytest.MonkeyPatch, own: Settings) -> None:
