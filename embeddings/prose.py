@@ -28,6 +28,21 @@ _LIST_MARK = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+", re.MULTILINE)
 _UNDERSCORE = re.compile(r"(?<!\w)_{1,2}(?=\S)|(?<=\S)_{1,2}(?!\w)")
 _EMPHASIS = re.compile(r"[*`]+|~~")
 _BLANK = re.compile(r"[^\S\n]+")
+# (a sign that each of these holds, what it is, what takes its place), in the order in which they go
+_NOISE = (
+    ("<!--", _HTML_COMMENT, " "),
+    ("\n", _CODE_FENCE, " "),
+    ("![", _IMAGE, " "),
+    ("](", _LINK, r"\1"),
+    ("<", _AUTOLINK, " "),
+    ("://", _URL, " "),
+    ("<", _TAG, " "),
+    (">", _QUOTED_LINE, " "),
+    ("#", _HEADING_LINE, " "),
+    ("[", _CHECK_LINE, " "),
+    ("", _LIST_MARK, " "),
+    ("_", _UNDERSCORE, ""),
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 # a commit that only says what the tool did: it tells nothing of the pull request
@@ -48,13 +63,10 @@ def prose(markdown: str | None) -> str:
     if not markdown:
         return ""
     text = markdown[:BODY_CHARACTERS].replace("\r\n", "\n").replace("\r", "\n")
-    for noise in (_HTML_COMMENT, _CODE_FENCE, _IMAGE):
-        text = noise.sub(" ", text)
-    text = _LINK.sub(r"\1", text)
-    for noise in (_AUTOLINK, _URL, _TAG, _QUOTED_LINE, _HEADING_LINE, _CHECK_LINE, _LIST_MARK):
-        text = noise.sub(" ", text)
-    if "_" in text:
-        text = _UNDERSCORE.sub("", text)
+    for sign, noise, instead in _NOISE:
+        # most texts hold little of it, and to look for the sign takes a tenth of the time
+        if sign in text:
+            text = noise.sub(instead, text)
     text = _EMPHASIS.sub("", text)
     lines = (_BLANK.sub(" ", line).strip() for line in plain(text).split("\n"))
     return "\n".join(line for line in lines if any(character.isalnum() for character in line))
