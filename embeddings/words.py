@@ -9,13 +9,18 @@ import Stemmer
 
 # scripts written without spaces, alone or beside Latin words: a pair of characters is their nearest thing to a word
 _UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\U00020000-\U000323af"
-_LETTERS = rf"[^\W_{_UNSPACED}]+"
-_WORD = re.compile(rf"{_LETTERS}(?:['’]{_LETTERS})?|(?P<unspaced>[{_UNSPACED}]+)")
+# keys and encoded data make endless words: what is longer is taken as several
+_LONGEST_WORD = 128
+_LETTERS = rf"[^\W_{_UNSPACED}]{{1,{_LONGEST_WORD}}}"
+_WORD = re.compile(rf"{_LETTERS}(?:'{_LETTERS})?|(?P<unspaced>[{_UNSPACED}]+)")
 # the same for ASCII, which nearly every text is, in half the time
-_ASCII_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?", re.ASCII)
+_ASCII_LETTERS = rf"[^\W_]{{1,{_LONGEST_WORD}}}"
+_ASCII_WORD = re.compile(f"{_ASCII_LETTERS}(?:'{_ASCII_LETTERS})?", re.ASCII)
+# the apostrophes of typesetters
+_APOSTROPHES = str.maketrans("\u2019\u02bc", "''")
 # camelCase, HTTPServer and utf8 hold words of their own
 _PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-# keys and encoded data make endless words, and Postgres' index takes no key beyond 2,704 bytes
+# Postgres' index takes no key beyond 2,704 bytes
 LONGEST_TERM = 64
 
 _FUNCTION_WORDS = """
@@ -31,12 +36,14 @@ _stem = Stemmer.Stemmer("english").stemWord
 def terms(text: str) -> list[str]:
     """The stemmed terms of a text, with the parts of an identifier beside the whole, without stop words.
 
-    The same text gives the same terms however its accents, ligatures and wide letters are encoded.
+    The same text gives the same terms however its accents, ligatures, wide letters and apostrophes are encoded.
     """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
     if text.isascii():
         return list(chain.from_iterable(map(_of_word, _ASCII_WORD.findall(text))))
     found: list[str] = []
-    for match in _WORD.finditer(unicodedata.normalize("NFKC", text)):
+    for match in _WORD.finditer(text):
         if run := match["unspaced"]:
             found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
         else:
@@ -52,4 +59,5 @@ def _of_word(word: str) -> tuple[str, ...]:
     # what stands between two accents is no word of its own
     pieces = _PIECE.findall(word) if word.isascii() else []
     lowered = [piece.lower() for piece in pieces if len(piece) > 1] if len(pieces) > 1 else []
-    return tuple(_stem(each[:LONGEST_TERM]) for each in (lower, *lowered) if each not in STOP_WORDS)
+    # a possessive has one stem with and without its ending
+    return tuple(dict.fromkeys(_stem(each[:LONGEST_TERM]) for each in (lower, *lowered) if each not in STOP_WORDS))

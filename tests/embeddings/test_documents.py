@@ -102,6 +102,8 @@ def test_an_endless_word_is_cut_with_its_parts() -> None:
     word = "key7" + "abcdefgh" * 700
     assert {"key", "abcdefgh" * 8} <= set(terms(word))
     assert max(map(len, terms(word))) <= LONGEST_TERM
+    # what is remembered of words must not grow with their length
+    assert len(terms("x" * 1280)) == 10
 
 
 def test_identifiers_are_found_whole_and_in_parts() -> None:
@@ -109,6 +111,8 @@ def test_identifiers_are_found_whole_and_in_parts() -> None:
     assert {"http", "server"} <= set(terms("HTTPServer"))
     assert set(terms("retry_uploads")) == set(terms("retries upload"))
     assert terms("the of and") == []
+    assert terms("the user’s name") == terms("the user's name") == terms("the userʼs name") == ["user", "name"]
+    assert terms("Can’t, O’Brien") == terms("can't O'Brien") and "brien" in terms("O’Brien")
 
 
 def test_terms_of_any_script_meet_their_query() -> None:
