@@ -36,7 +36,8 @@ def answer(
     columns = "repo_name, pr_number, file_path" if collection is FILE_CHANGES else "repo_name, pr_number"
     order = "lines_changed desc, file_path" if collection is FILE_CHANGES else "pr_number desc"
     with connection.cursor() as cursor:
-        cursor.execute(
+        rows.execute(
+            cursor,
             f"select {columns} from marts.{collection.mart} as mart where {' and '.join(clauses)} "
             f"order by created_at desc, {order} limit %s",
             (*parameters, limit),

@@ -6,11 +6,13 @@ Milvus knows no comparison without case, and Postgres no index for one: names th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 from embeddings.collections import FILE_CHANGES, Collection
 from embeddings.lexical import Condition
 from embeddings.store import literal
+
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,14 @@ class Filters:
     def condition(self, collection: Collection) -> Condition:
         """As a condition of SQL on the mart's rows, named `mart`."""
         clauses: list[tuple[str, Sequence[object]]] = []
-        if self.repo_name:
+        if self.repo_name is not None:
             clauses.append(("mart.repo_name = %s", [self.repo_name]))
-        if self.author:
+        if self.author is not None:
             clauses.append(("mart.author = %s", [self.author]))
         if self.merged_since:
             clauses.append(("mart.merged_at >= %s", [_midnight(self.merged_since)]))
         if self.merged_until:
-            clauses.append(("mart.merged_at < %s", [_midnight(self.merged_until + timedelta(days=1))]))
+            clauses.append(("mart.merged_at <= %s", [datetime.combine(self.merged_until, time.max, UTC)]))
         of_pull_request = [
             name for name, wanted in (("high_risk", self.high_risk), ("is_feature", self.feature)) if wanted
         ]
@@ -53,7 +55,7 @@ class Filters:
             clauses.append((f"mart.pr_id in (select pr_id from marts.repo_prs where {flags})", []))
         else:
             clauses += [(f"mart.{name}", []) for name in of_pull_request]
-        if self.language:
+        if self.language is not None:
             clauses.append(self._language_clause(collection))
         return Condition(
             " and ".join(sql for sql, _ in clauses), tuple(value for _, values in clauses for value in values)
@@ -73,7 +75,7 @@ class Filters:
         """As an expression of Milvus."""
         clauses = []
         for name, value in (("repo_name", self.repo_name), ("author", self.author), ("language", self.language)):
-            if value:
+            if value is not None:
                 clauses.append(f"{name} == {literal(value)}")
         if self.merged_since or self.merged_until:
             # 0 stands for "not merged", and is a time like any other to the comparisons below
@@ -81,7 +83,7 @@ class Filters:
         if self.merged_since:
             clauses.append(f"merged_at >= {int(_midnight(self.merged_since).timestamp())}")
         if self.merged_until:
-            clauses.append(f"merged_at < {int(_midnight(self.merged_until + timedelta(days=1)).timestamp())}")
+            clauses.append(f"merged_at < {int(_midnight(self.merged_until).timestamp()) + DAY_SECONDS}")
         if self.high_risk:
             clauses.append("high_risk == true")
         if self.feature:
