@@ -133,10 +133,12 @@ def only_one(connection: PsycopgConnection, what: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # after an error the transaction must end before anything else is said
-            connection.rollback()
-            cursor.execute("select pg_advisory_unlock(%s)", (key,))
-            connection.commit()
+            # with a connection that broke its session is gone, and the lock with it
+            if not connection.closed:
+                # after an error the transaction must end before anything else is said
+                connection.rollback()
+                cursor.execute("select pg_advisory_unlock(%s)", (key,))
+                connection.commit()
 
 
 class Ledger:
@@ -241,6 +243,20 @@ def own_collections(
     with connection.cursor() as cursor:
         cursor.execute(query, (collection.alias, model, dimension))
         return [row[0] for row in cursor.fetchall()]
+
+
+def is_of(connection: PsycopgConnection, collection: Collection, name: str, model: str, dimension: int | None) -> bool:
+    """Whether a collection's vectors are of this model and dimension; None for any.
+
+    Names of models that differ only in case and punctuation give collections names that begin alike.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"select model, dimension from {SCHEMA}.collections where name = %s", (name,))
+        made = cursor.fetchone()
+    if made is None:
+        # another warehouse has made it
+        return collection.is_of(name, model, dimension)
+    return bool(made[0] == model and dimension in (None, made[1]))
 
 
 def forget_collections(

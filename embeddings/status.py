@@ -119,22 +119,33 @@ def _collection_status(
     new, changed, gone = Counter(documents), Counter[str](), Counter[str]()
     if name:
         new, changed, gone = _differences(connection, collection, name, repo_names)
+    entities = _entities(store, name, repo_names) if name else {}
     repositories = [
         RepositoryStatus(
             repo_name,
             documents=documents.get(repo_name, 0),
-            entities=store.count(name, f"repo_name == {literal(repo_name)}") if name else 0,
+            entities=entities.get(repo_name, 0),
             refused=known.get(repo_name, (0, 0))[1],
             new=new[repo_name],
             changed=changed[repo_name],
             gone=gone[repo_name],
         )
-        for repo_name in repo_names
+        for repo_name in sorted({*repo_names, *entities})
     ]
     model, finished_at = ledgers.last_sync(connection, name) if name else (None, None)
-    is_other = name is not None and configured is not None and not collection.is_of(name, *configured)
+    is_other = (
+        name is not None and configured is not None and not ledgers.is_of(connection, collection, name, *configured)
+    )
     next_model = configured[0] if is_other and configured else None
     return CollectionStatus(collection.alias, name, model, finished_at, next_model, repositories)
+
+
+def _entities(store: Store, name: str, repo_names: list[str]) -> dict[str, int]:
+    """Repository → entities that Milvus has, of those that neither the marts nor the ledger know, too."""
+    counts = {repo_name: store.count(name, f"repo_name == {literal(repo_name)}") for repo_name in repo_names}
+    if store.count(name) == sum(counts.values()):
+        return counts
+    return dict(Counter(entity["repo_name"] for entity in store.read(name, "", ["id", "repo_name"])))
 
 
 def _differences(

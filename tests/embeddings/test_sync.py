@@ -14,6 +14,7 @@ from embeddings.status import status
 from embeddings.sync import CollectionSync, total_documents
 from tests.embeddings.conftest import HashEncoder
 from tests.embeddings.marts import File, PullRequest, put, remove
+from tests.embeddings.openai_double import DIMENSION
 from tests.embeddings.syncing import Sidecar
 from warehouse.errors import PlimsollError
 from warehouse.postgres import connect
@@ -427,6 +428,28 @@ def test_status_tells_drift(sidecar: Sidecar, warehouse: extensions.connection) 
     found = {each.collection: each.repositories[0] for each in status(sidecar.store, warehouse)}
     assert (found["pr_index"].documents, found["pr_index"].entities, found["pr_index"].changed) == (5, 4, 1)
     assert found["pr_index"].has_drift
+
+
+def test_status_tells_of_entities_that_nobody_knows(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, made_up(3))
+    name = sidecar.sync().name
+    stray = sidecar.entities()["acme/ship#1"] | {"id": "gone/repo#1", "repo_name": "gone/repo"}
+    sidecar.store.upsert(name, [stray])
+    found = status(sidecar.store, warehouse)[0]
+    assert [(each.repo_name, each.documents, each.entities) for each in found.repositories] == [
+        ("acme/ship", 3, 3), ("gone/repo", 0, 1),
+    ]  # fmt: skip
+    assert found.has_drift
+    assert sidecar.sync().deleted == 1
+    assert not status(sidecar.store, warehouse)[0].has_drift
+
+
+def test_models_whose_names_differ_in_case_are_two(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, made_up(3))
+    sidecar.sync(encoder=HashEncoder("BGE-M3"))
+    for model, next_model in (("BGE-M3", None), ("bge-m3", "bge-m3")):
+        assert status(sidecar.store, warehouse, (model, DIMENSION))[0].next_model == next_model
+    assert sidecar.sync(encoder=HashEncoder("bge-m3")).embedded == 3
 
 
 @pytest.mark.parametrize("alias", COLLECTIONS)
