@@ -53,20 +53,21 @@ class OpenAIEncoder:
         server: the server.
         model: the model's name.
         dimension: the length of its vectors; shorter than the model's own where it can shorten them.
-        asks_for_dimension: whether the dimension must be asked for in each request.
+        known: where the model's own dimension is remembered; None if the dimension is asked for in each request.
         workers: requests in flight.
     """
 
     batch_size = 1024
 
     def __init__(
-        self, server: OpenAIServer, model: str, dimension: int, *, asks_for_dimension: bool, workers: int
+        self, server: OpenAIServer, model: str, dimension: int, *, known: "_KnownDimensions | None", workers: int
     ) -> None:
         self.model = model
         self.dimension = dimension
         self.usage = Usage(cost_usd=self.price(0))
         self._server = server
-        self._options: dict[str, Any] = {"dimensions": dimension} if asks_for_dimension else {}
+        self._known = known
+        self._options: dict[str, Any] = {} if known else {"dimensions": dimension}
         self._workers = workers
         self._lock = Lock()
         self._has_answered = False
@@ -83,7 +84,7 @@ class OpenAIEncoder:
         wanted = settings.embedding_dimensions
         known = _known_dimensions(settings, model)
         dimension = wanted or known.get() or known.put(_probe(server, model))
-        return cls(server, model, dimension, asks_for_dimension=wanted is not None, workers=settings.max_workers)
+        return cls(server, model, dimension, known=None if wanted else known, workers=settings.max_workers)
 
     def encode(self, texts: Sequence[str]) -> list[Vector | None]:
         """A unit vector for each text; None for a text that the server refuses."""
@@ -162,10 +163,15 @@ class OpenAIEncoder:
         )
         for vector in vectors:
             if len(vector) != self.dimension:
+                remedy = "Set EMBEDDING_DIMENSIONS to what it makes"
+                if self._known:
+                    # another model by the same name
+                    self._known.put(len(vector))
+                    remedy = "Run python -m embeddings sync (again): it embeds everything anew"
                 raise PlimsollError(
-                    f"the model {self.model} now makes vectors of {len(vector)} dimensions, not {self.dimension}",
+                    f"the model {self.model} makes vectors of {len(vector)} dimensions, not {self.dimension}",
                     where=self._server.where,
-                    remedy="Set EMBEDDING_DIMENSIONS",
+                    remedy=remedy,
                 )
         with self._lock:
             self._has_answered = True

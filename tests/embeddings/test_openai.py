@@ -21,6 +21,7 @@ from embeddings.encoders.openai import (
     OpenAIEncoder,
     _batches,
     _estimated_tokens,
+    _known_dimensions,
 )
 from embeddings.openai_server import OpenAIServer
 from tests.embeddings.openai_double import DIMENSION, FaultError, OpenAIDouble, vector_of
@@ -41,7 +42,8 @@ def remote(tmp_path: Any, openai_double: OpenAIDouble) -> Settings:
 def make(remote: Settings, timeout: float = 5.0) -> OpenAIEncoder:
     """An encoder with little patience."""
     server = OpenAIServer.from_settings(remote, timeout=timeout, first_wait=0.002)
-    return OpenAIEncoder(server, "text-embedding-3-small", DIMENSION, asks_for_dimension=False, workers=4)
+    known = _known_dimensions(remote, "text-embedding-3-small")
+    return OpenAIEncoder(server, "text-embedding-3-small", DIMENSION, known=known, workers=4)
 
 
 def assert_right(encoder: OpenAIEncoder, texts: list[str]) -> None:
@@ -242,6 +244,17 @@ def test_a_shorter_vector_is_asked_for(remote: Settings, openai_double: OpenAIDo
     encoder = choose(remote.model_copy(update={"embedding_dimensions": 8}))
     vector = encoder.encode(["one"])[0]
     assert vector is not None and len(vector) == 8
+
+
+def test_another_model_by_the_same_name_is_noticed(
+    remote: Settings, openai_double: OpenAIDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert choose(remote).dimension == DIMENSION
+    monkeypatch.setattr("tests.embeddings.openai_double.DIMENSION", 2 * DIMENSION)
+    with pytest.raises(PlimsollError, match=f"makes vectors of {2 * DIMENSION} dimensions.* embeddings sync"):
+        choose(remote).encode(["one"])
+    vector = choose(remote).encode(["one"])[0]
+    assert vector is not None and len(vector) == 2 * DIMENSION
 
 
 @given(st.lists(st.integers(min_value=0, max_value=TEXT_BYTES), max_size=60))
