@@ -118,7 +118,7 @@ order by pull_requests.created_at desc, pull_requests.pr_id desc
 class Judgement(BaseModel):
     """What the model is asked for, and the schema of its answer."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     summary: str = Field(min_length=1, max_length=2000, description="two or three sentences: what changes, and why")
     is_feature: bool = Field(description="whether it adds or visibly improves something for users")
@@ -242,6 +242,8 @@ class Enrichment:
         Raises:
             PlimsollError: the repository is unknown, or the server failed; what was judged before is kept.
         """
+        if max_usd is not None and math.isnan(max_usd):
+            raise PlimsollError("it is not a number", where="--max-usd", remedy="Give it dollars, such as 0.50")
         if max_usd is not None and price(self._model, 0, 0) is None:
             raise PlimsollError(
                 f"the price of {self._model} is not known, so --max-usd cannot be kept",
@@ -483,7 +485,7 @@ def _entry(row: dict[str, Any], model: str, judgement: Judgement | None) -> dict
     return {
         "pr_id": row["pr_id"],
         "content_sha256": row["content_sha256"],
-        "summary": judgement.summary.strip() if judgement else None,
+        "summary": judgement.summary if judgement else None,
         "ai_feature": judgement.is_feature if judgement else None,
         "ai_feature_confidence": judgement.feature_confidence if judgement else None,
         "risk_notes": json.dumps(judgement.risk_notes, ensure_ascii=False) if judgement else None,

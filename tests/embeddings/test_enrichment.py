@@ -298,6 +298,19 @@ def test_a_budget_that_cannot_be_kept_is_named(remote: Settings, warehouse: exte
         run(remote, warehouse, max_usd=0.01)
     with pytest.raises(PlimsollError, match="the price of llama is not known"):
         run(remote, warehouse, model="llama", max_usd=1.0)
+    with pytest.raises(PlimsollError, match="--max-usd: it is not a number"):
+        run(remote, warehouse, max_usd=float("nan"))
+
+
+def test_a_summary_of_blanks_is_no_summary(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    openai_double.judgement = lambda text: {
+        "summary": " \n ", "is_feature": True, "feature_confidence": 0.5, "risk_notes": [],
+    }  # fmt: skip
+    put(warehouse, [PullRequest(1)])
+    report = run(remote, warehouse)
+    assert (report.judged, report.failed) == (0, 1)
 
 
 def test_limit_takes_the_newest(
