@@ -18,6 +18,7 @@ from embeddings.documents import pull_request_document
 from embeddings.encoders import Encoder, choose
 from embeddings.filters import Filters
 from embeddings.fusion import DENSE_WEIGHT, fuse
+from embeddings.ledger import is_of
 from embeddings.lexical import LexicalIndex
 from embeddings.passages import best_passage
 from embeddings.prose import cut_bytes, plain
@@ -127,12 +128,9 @@ class Searcher:
 
     def __init__(self, settings: Settings, connection: PsycopgConnection) -> None:
         self._settings = settings
-        self._connection = connection
+        self._use(connection)
         self._store: Store | None = None
         self._encoder: Encoder | None = None
-        self._lexical_indexes = {
-            alias: LexicalIndex(connection, collection) for alias, collection in COLLECTIONS.items()
-        }
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._names: dict[str, tuple[str, float]] = {}
 
@@ -140,6 +138,12 @@ class Searcher:
     def open(cls, settings: Settings) -> Self:
         """Connect to the warehouse; Milvus and the model are opened by the first query that needs them."""
         return cls(settings, postgres.connect(settings, autocommit=True))
+
+    def _use(self, connection: PsycopgConnection) -> None:
+        self._connection = connection
+        self._lexical_indexes = {
+            alias: LexicalIndex(connection, collection) for alias, collection in COLLECTIONS.items()
+        }
 
     def __enter__(self) -> Self:
         """Nothing to do: it is open."""
@@ -158,6 +162,21 @@ class Searcher:
 
     def search(self, query: str, *, kind: Kind = "pr", filters: Filters = EVERYTHING, limit: int = 10) -> SearchAnswer:
         """Answer a query; see `search`."""
+        return self._answered(lambda: self._search(query, kind, filters, limit), limit)
+
+    def _answered(self, ask: Callable[[], SearchAnswer], limit: int) -> SearchAnswer:
+        """What `ask` finds; once more on a new connection if the warehouse was restarted since the last search."""
+        if limit < 1:
+            raise PlimsollError(f"the limit is {limit}", remedy="Ask for one result or more")
+        try:
+            return ask()
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            if not self._connection.closed:
+                raise PlimsollError(f"Postgres: {error}", remedy=postgres.REMEDY) from None
+        self._use(postgres.connect(self._settings, autocommit=True))
+        return ask()
+
+    def _search(self, query: str, kind: Kind, filters: Filters, limit: int) -> SearchAnswer:
         collection = KINDS[kind]
         query = cut_bytes(query.replace("\x00", " "), QUERY_BYTES).strip()
         if not query:
@@ -186,6 +205,9 @@ class Searcher:
         Raises:
             PlimsollError: it is not in the collection.
         """
+        return self._answered(lambda: self._similar(repo_name, number, filters, limit), limit)
+
+    def _similar(self, repo_name: str, number: int, filters: Filters, limit: int) -> SearchAnswer:
         known = with_stored_names(self._connection, Filters(repo_name=repo_name))
         id = f"{known.repo_name if known else repo_name}#{number}"
         narrowed = with_stored_names(self._connection, filters)
@@ -301,7 +323,7 @@ class Searcher:
         name = self.store.alias_target(collection.alias)
         if name is None:
             raise PlimsollError(f"the collection {collection.alias} does not exist yet", remedy=NOT_SYNCED)
-        if not collection.is_of(name, self.encoder.model, self.encoder.dimension):
+        if not is_of(self._connection, collection, name, self.encoder.model, self.encoder.dimension):
             raise PlimsollError(
                 f"the collection {collection.alias} was not embedded with {self.encoder.model}",
                 remedy=f"{NOT_SYNCED}, or set EMBEDDING_MODEL to the model that was used",
@@ -328,7 +350,7 @@ def with_stored_names(connection: PsycopgConnection, filters: Filters) -> Filter
     """
     names = {}
     for name, query in NAME_QUERIES.items():
-        if wanted := getattr(filters, name):
+        if (wanted := getattr(filters, name)) is not None:
             with connection.cursor() as cursor:
                 rows.execute(cursor, query, (plain(cut_bytes(wanted, QUERY_BYTES)),))
                 row = cursor.fetchone()

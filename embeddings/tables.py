@@ -13,6 +13,7 @@ from embeddings.ledger import SyncReport
 from embeddings.searching import SearchAnswer
 from embeddings.status import CollectionStatus
 from embeddings.sync import Estimate
+from warehouse.cli import printable
 
 
 def print_sync(console: Console, reports: Sequence[SyncReport]) -> None:
@@ -52,7 +53,7 @@ def print_answer(console: Console, answer: SearchAnswer, *, explain: bool) -> No
     """The results of a search, best first."""
     if explain:
         for line in answer.explanation:
-            console.print(Text(line, style="dim"))
+            console.print(Text(printable(line), style="dim"))
     if not answer.results:
         console.print("Nothing found.")
         return
@@ -63,9 +64,9 @@ def print_answer(console: Console, answer: SearchAnswer, *, explain: bool) -> No
         table.add_column(name, overflow="fold")
     for result in answer.results:
         # as text, not as rich's markup: titles are full of brackets
-        what = Text(result.title, style="bold")
+        what = Text(printable(result.title), style="bold")
         for line in filter(None, (result.file_path, result.passage)):
-            what.append(f"\n{line}" if line != result.title else "", style="not bold")
+            what.append(f"\n{printable(line)}" if line != result.title else "", style="not bold")
         what.append(f"\n{result.url}", style="not bold blue")
         merged = f"{result.merged_at:%Y-%m-%d}" if result.merged_at else "–"
         table.add_row(f"{result.score:.3f}", what, Text(result.author), merged, f"{result.risk_score:.1f}")

@@ -2,16 +2,21 @@
 
 import logging
 import os
+import re
 import sys
 
 import click
+import psycopg2
 from rich.console import Console
 from rich.logging import RichHandler
 
+from warehouse import postgres
 from warehouse.errors import EXIT_FAILED, PlimsollError, one_line
 from warehouse.settings import load_settings
 
 EXIT_INTERRUPTED = 130
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+"""All characters that steer a terminal, but the line feed."""
 
 
 def run(command: click.Command, program: str) -> None:
@@ -47,6 +52,8 @@ def run(command: click.Command, program: str) -> None:
         # the reader has gone, as in `… | head`; nothing more can be said
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         code = EXIT_FAILED
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        code = fail(f"Postgres: {one_line(str(error))}. {postgres.REMEDY}", EXIT_FAILED)
     except Exception as error:
         code = fail(f"unexpected {type(error).__name__}: {error}. LOG_LEVEL=DEBUG shows where", EXIT_FAILED)
     sys.exit(code)
@@ -58,6 +65,11 @@ def fail(message: str, code: int) -> int:
         logging.getLogger(__name__).debug("the failure in full", exc_info=True)
     click.echo(f"error: {one_line(message)}", err=True)
     return code
+
+
+def printable(text: str) -> str:
+    """`text` as a terminal may have it: titles and paths come from anybody, and can hold what would steer it."""
+    return CONTROL.sub(" ", text)
 
 
 def configure_logging(level: str) -> None:

@@ -26,6 +26,9 @@ from warehouse.settings import SOCKET_PORT, Connection, Settings, load_settings,
 
 logger = logging.getLogger(__name__)
 
+REMEDY = (
+    "Check DATABASE_URL (or SUPABASE_DB_URL, PGHOST and the other PG variables), or unset them for the embedded server"
+)
 OLDEST_VERSION = 15_00_00
 CONNECT_TIMEOUT_SECONDS = 10
 ANSWER_TIMEOUT_SECONDS = 60
@@ -112,8 +115,7 @@ def _open(database: Connection) -> PsycopgConnection:
     except psycopg2.Error as error:
         raise PlimsollError(
             f"cannot connect to Postgres as {database}: {_without_password(str(error), database.password)}",
-            remedy="Check DATABASE_URL (or SUPABASE_DB_URL, PGHOST and the other PG variables), or unset them for the "
-            "embedded server",
+            remedy=REMEDY,
         ) from None
     return connection
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from warehouse import postgres
+from warehouse.cli import printable
 from warehouse.settings import Settings
 
 SAMPLE_OWNER = "harbour-works"
@@ -125,7 +126,7 @@ def _table(
         table.add_column(heading, justify="right" if place in right else "left", no_wrap=heading != "title")
     for row in rows:
         # titles come from anybody: what looks like markup is text
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console.print()
     console.print(table)
 

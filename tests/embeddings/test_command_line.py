@@ -7,7 +7,7 @@ import pytest
 from psycopg2 import extensions
 
 from embeddings.__main__ import main
-from tests.embeddings.marts import PullRequest, put
+from tests.embeddings.marts import File, PullRequest, put
 from tests.embeddings.openai_double import OpenAIDouble
 from warehouse import cli
 from warehouse.settings import Settings
@@ -134,9 +134,38 @@ def test_an_empty_warehouse_says_what_to_run_first(run: Any, warehouse: extensio
     with warehouse.cursor() as cursor:
         cursor.execute("drop schema marts cascade")
     warehouse.commit()
-    for command in (("sync",), ("status",), ("search", "anything at all"), ("evaluate",), ("enrich", "--estimate")):
+    searches = [("search", query) for query in ("anything at all", "#12", "@jane", "src/x.py")]
+    for command in (*searches, ("sync",), ("status",), ("evaluate",), ("enrich", "--estimate")):
         code, _, err = run(*command)
-        assert code == 1 and err.count("\n") == 1, command
+        assert code == 1 and err.count("\n") == 1 and "unexpected" not in err, command
+
+
+def test_a_title_cannot_steer_the_terminal(run: Any, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1, "Evil \x1b]0;owned\x07\x1b[2J title", files=[File("src/a\x1b[31m\x9b1m.py", 1)])])
+    assert run("sync")[0] == 0
+    for kind in ("pr", "file"):
+        for query in ("#1", "evil title"):
+            code, out, err = run("search", query, "--kind", kind, "--explain")
+            assert (code, err) == (0, "") and "title" in out
+            assert not set(out) & set("\x1b\x07\x9b"), (kind, query)
+
+
+def test_a_postgres_that_goes_away_is_named(
+    run: Any, warehouse: extensions.connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def go_away(*_: object, **__: object) -> None:
+        warehouse.commit()
+        with warehouse.cursor() as cursor:
+            cursor.execute(
+                "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+
+    put(warehouse, [PullRequest(1)])
+    monkeypatch.setattr("embeddings.sync.reconcile", go_away)
+    code, _, err = run("sync")
+    assert code == 1 and err.startswith("error: Postgres: ") and "Check DATABASE_URL" in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("account", ["", "root:secret-token@", "root:secret/@-token@"])

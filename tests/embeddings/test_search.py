@@ -165,6 +165,8 @@ def test_scores_are_between_0_and_1(searcher: Searcher) -> None:
         pytest.param(Filters(merged_since=date(2024, 1, 5)), {3, 5, 6}, id="since"),
         pytest.param(Filters(merged_since=date(1969, 12, 31)), {1, 2, 3, 5, 6}, id="since ever, without the open one"),
         pytest.param(Filters(merged_until=date(2024, 1, 4)), {1, 2}, id="until, without the open one"),
+        pytest.param(Filters(merged_until=date.max), {1, 2, 3, 5, 6}, id="until the end of time"),
+        pytest.param(Filters(author=""), set(), id="nobody"),
         pytest.param(Filters(merged_since=date(2024, 1, 4), merged_until=date(2024, 1, 5)), {2, 3}, id="from to"),
         pytest.param(Filters(high_risk=True), {3}, id="high risk"),
         pytest.param(Filters(feature=True), {1}, id="feature"),
@@ -269,6 +271,30 @@ def test_a_collection_of_another_model_is_not_searched(settings: Settings, wareh
         sidecar.sync()
     with Searcher.open(settings) as opened, pytest.raises(PlimsollError, match="was not embedded with wordllama"):
         opened.search("anything at all")
+
+
+def test_a_search_outlives_a_restart_of_the_warehouse(settings: Settings) -> None:
+    def end_all_others() -> None:
+        with closing(connect(settings, autocommit=True)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+
+    with searching(settings) as searcher:
+        before = searcher.search("losing files when the connection drops").results
+        for query in ("losing files when the connection drops", "#3", "@ana"):
+            end_all_others()
+            assert searcher.search(query).results
+        end_all_others()
+        assert searcher.similar("acme/ship", 1).results
+        assert searcher.search("losing files when the connection drops").results == before
+
+
+def test_a_search_for_nothing_is_refused(searcher: Searcher) -> None:
+    for query in ("uploads", "#3"):
+        with pytest.raises(PlimsollError, match="the limit is 0"):
+            searcher.search(query, limit=0)
 
 
 def test_a_search_that_stays_open_follows_the_alias(settings: Settings) -> None:
