@@ -4,7 +4,7 @@ with
 author_metrics_window as (
 
     select * from {{ ref('author_metrics_window') }}
-    where {{ is_newest_snapshot(ref('author_metrics_window')) }}
+    where {{ is_newest_snapshot(ref('author_metrics_window'), ref('windowed_snapshots')) }}
 
 ),
 

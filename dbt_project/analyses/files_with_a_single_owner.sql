@@ -4,7 +4,7 @@ with
 author_file_ownership as (
 
     select * from {{ ref('author_file_ownership') }}
-    where {{ is_newest_snapshot(ref('author_file_ownership')) }}
+    where {{ is_newest_snapshot(ref('author_file_ownership'), ref('windowed_snapshots')) }}
 
 ),
 
@@ -30,9 +30,10 @@ final as (
         and author_file_ownership.lines_owned >= 100
         and not authors.is_bot
         and {{ in_repository('author_file_ownership') }}
+    order by lines_owned desc, repo_name asc, file_path asc
+    limit 50
 
 )
 
 select * from final
 order by lines_owned desc, repo_name asc, file_path asc
-limit 50

@@ -6,7 +6,7 @@ with
 author_file_ownership as (
 
     select * from {{ ref('author_file_ownership') }}
-    where {{ is_newest_snapshot(ref('author_file_ownership')) }}
+    where {{ is_newest_snapshot(ref('author_file_ownership'), ref('windowed_snapshots')) }}
 
 ),
 
@@ -46,9 +46,10 @@ final as (
         max(last_touched_at) as last_touched_at
     from owned
     group by repo_name, username
+    order by lines_owned desc, username asc
+    limit 20
 
 )
 
 select * from final
 order by lines_owned desc, username asc
-limit 20

@@ -7,7 +7,7 @@ file_changes as (
 
 ),
 
-final as (
+touched as (
 
     select
         repo_name,
@@ -24,8 +24,16 @@ final as (
         and {{ in_repository('file_changes') }}
     group by repo_name, file_path
 
+),
+
+final as (
+
+    select *
+    from touched
+    order by average_risk * prs_merged desc, repo_name asc, file_path asc
+    limit 50
+
 )
 
 select * from final
 order by average_risk * prs_merged desc, repo_name asc, file_path asc
-limit 50

@@ -45,9 +45,10 @@ final as (
         on
             waiting.repo_name = repo_prs.repo_name
             and waiting.pr_number = repo_prs.pr_number
+    order by days_ready desc
+    limit 100
 
 )
 
 select * from final
 order by days_ready desc
-limit 100

@@ -122,6 +122,11 @@ def only(rows: list[dict[str, Any]], *columns: str) -> list[tuple[Any, ...]]:
     ]
 
 
+def test_dbt_shows_every_answer(harbour: Project) -> None:
+    outcome = harbour.dbt("show", "--select", "resource_type:analysis", "--limit", "5", vars=VARS).check()
+    assert set(outcome.statuses) == set(ANALYSES)
+
+
 def test_shipped_last_week(answers: dict[str, Any]) -> None:
     assert only(answers["shipped_last_week"], "title", "author", "is_feature", "lines_changed") == [
         ("feat: berth calendar", "ann", True, 120),

@@ -1,8 +1,8 @@
-{% macro is_newest_snapshot(relation) %}
-    {#- the index on end_date finds it at once -#}
+{% macro is_newest_snapshot(relation, built) %}
+    {#- as built, not as the rows say: the newest snapshot may have none -#}
     end_date = (
         select max(snapshots.end_date)
-        from {{ relation }} as snapshots
-        where snapshots.end_date <= {{ days_before(0) }}
+        from {{ built }} as snapshots
+        where snapshots.table_name = '{{ relation.identifier }}' and snapshots.end_date <= {{ days_before(0) }}
     )
 {%- endmacro %}

@@ -8,12 +8,11 @@ snapshots as (
 
 ),
 
-{# as built, not as the rows say: the newest snapshot may have none #}
 newest as (
 
     select max(end_date) as end_date
-    from {{ snapshot_builds() }}
-    where model_name = 'author_metrics_window'
+    from {{ ref('windowed_snapshots') }}
+    where table_name = 'author_metrics_window'
 
 ),
 
