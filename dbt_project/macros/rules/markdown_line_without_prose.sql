@@ -1,6 +1,8 @@
 {% macro markdown_line_without_prose() %}
-    {#- a heading, quote, table row, check box, rule, bold line alone, link definition, or nothing but markup -#}
+    {#- a heading in Markdown or HTML, quote, table row, check box, rule, bold line alone, link definition, or nothing but markup -#}
     {{- '[ \\t]*(?:#{1,6}(?:[ \\t][^\\n]*)?|>[^\\n]*|[|][^\\n]*|(?:[-*+]|[0-9]+[.)])[ \\t]+\\[[ xX]\\][^\\n]*'
-        ~ '|(?:-{3,}|={3,}|[*]{3,}|_{3,})[ \\t]*|[*][*][^*\\n]+[*][*]:?[ \\t]*|\\[[^]\\n]+\\]:[ \\t][^\\n]*'
+        ~ '|(?:(?:-[ \\t]*){3,}|={3,}[ \\t]*|(?:[*][ \\t]*){3,}|(?:_[ \\t]*){3,})'
+        ~ '|[*][*][^*\\n]+[*][*]:?[ \\t]*|\\[[^]\\n]+\\]:[ \\t][^\\n]*'
+        ~ '|<[hH][1-6](?:[ \\t][^>\\n]*)?>[^\\n]*</[hH][1-6]>[ \\t]*'
         ~ '|(?:(?:' ~ markdown_markup() ~ ')[ \\t]*)+)?\\n' -}}
 {% endmacro %}
