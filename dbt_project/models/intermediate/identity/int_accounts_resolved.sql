@@ -101,13 +101,14 @@ names as (
 
 ),
 
-{# an alias gives all that its account did to another one, known or not #}
+{# an alias gives all that its account did to another one, known or not; what the name of an unknown one ends in says
+   whether it is a bot #}
 redirected as (
 
     select
         named.*,
         coalesce(names.username, author_aliases.username, named.own_username) as username,
-        coalesce(names.is_bot, named.is_bot) as author_is_bot
+        coalesce(names.is_bot, right(author_aliases.username, 5) = '[bot]', named.is_bot) as author_is_bot
 
     from named
     left join author_aliases
