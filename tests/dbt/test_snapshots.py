@@ -12,6 +12,8 @@ from tests.dbt.project import PROJECT, TABLES, WITHOUT_SMALL_TESTS, Project
 from tests.dbt.raw_github import RawGithub
 
 WINDOWED = ("author_metrics_window", "author_prs_window", "author_file_ownership")
+# analyses of windowed tables
+OF_SNAPSHOTS = ("bots_against_people", "review_load", "reviewers_for_a_path")
 BUILD = ("run", "--select", *WINDOWED)
 # of the tables, those that the snapshots are made of
 UPSTREAM = (*TABLES, "--select", *(f"+{table}" for table in WINDOWED))
@@ -97,6 +99,11 @@ def test_the_newest_snapshot_may_have_no_rows(winter: Project) -> None:
         project.dbt(*BUILD, vars={"as_of_date": "2025-02-20"}).check()
         for table in WINDOWED:
             assert not project.rows(f"select * from marts.{table}_latest")
+        for day, are_there in (("2025-02-20", False), ("2025-02-19", True)):
+            project.dbt("compile", "--select", *OF_SNAPSHOTS, vars={"as_of_date": day}).check()
+            for name in OF_SNAPSHOTS:
+                statement = project.target() / "compiled" / "plimsoll" / "analyses" / f"{name}.sql"
+                assert bool(project.rows(statement.read_text())) == are_there, (name, day)
 
 
 def test_a_later_day_alone_makes_no_test_fail(winter: Project) -> None:
@@ -187,8 +194,11 @@ def test_only_a_deletion_rebuilds_the_snapshots_that_counted_it(winter: Project)
         with closing(project.connect()) as connection:
             raw = RawGithub(connection)
             raw.execute("update raw_github.pull_requests set deleted_at = '2024-03-01' where id = 3")
-        project.dbt("run", *UPSTREAM, vars={"as_of_date": "2024-02-20"}).check()
+        project.dbt("run", *UPSTREAM, vars={"as_of_date": "2024-02-20", "window_days": [30]}).check()
+        assert {row["window_days"] for row in snapshot(project, "author_metrics_window", "2024-02-20")} == {30}
         kept = {table: snapshot(project, table, "2024-01-20") for table in WINDOWED}
+        # a snapshot that is built again has the windows that it had
+        assert all({row["window_days"] for row in kept[table]} == {7, 14, 30, 90} for table in WINDOWED)
         assert 3 not in {row["pr_id"] for row in kept["author_prs_window"]}
         assert sum(row["prs_merged"] for row in kept["author_metrics_window"] if row["window_days"] == 30) == 14
         assert {row["total_lines"] for row in kept["author_file_ownership"] if row["window_days"] == 30} == {117}

@@ -11,6 +11,7 @@
     create table if not exists {{ snapshot_builds() }} (
         model_name text,
         end_date date,
+        window_days integer[] not null,
         built_at timestamptz not null,
         covers_until timestamptz not null,
         version text not null,
