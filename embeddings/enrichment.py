@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from tempfile import TemporaryDirectory
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
@@ -161,6 +160,12 @@ class Outcome:
     output_tokens: int = 0
     error: PlimsollError | None = None
 
+    def kept(self, row: dict[str, Any], model: str) -> dict[str, Any] | None:
+        """The row to load; without its text's hash if nothing came of it, so that the next run begins with others."""
+        if self.entry is None and self.error is None and (self.asked or self.rejection):
+            return {**_entry(row, model, None), "content_sha256": None}
+        return self.entry
+
     def charge(self, input_tokens: int, output_tokens: int) -> None:
         """Count an answer."""
         self.asked += 1
@@ -277,7 +282,8 @@ class Enrichment:
                         advance(1)
                 finally:
                     # what was paid for is kept, whatever happened in the middle of the package
-                    load([outcome.entry for outcome in outcomes if outcome.entry is not None])
+                    asked = zip(package, outcomes, strict=False)
+                    load([entry for row, outcome in asked if (entry := outcome.kept(row, self._model)) is not None])
                 report.add(outcomes)
                 if errors := [outcome.error for outcome in outcomes if outcome.error is not None]:
                     raise errors[0]
@@ -374,22 +380,28 @@ def estimate(
 
 
 def _candidates(connection: PsycopgConnection, repository: str | None, limit: int | None) -> list[dict[str, Any]]:
-    """Pull requests whose present text has no judgement, newest first."""
+    """Pull requests whose present text has no judgement, newest first; at the end those that had no readable answer."""
     judged = _judged(connection)
     known = rows.count_by_repository(connection, PR_INDEX)
     if repository is not None and repository.lower() not in map(str.lower, known):
         raise rows.no_such_repository(repository)
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         rows.execute(cursor, CANDIDATES, {"repository": repository})
-        found = (dict(row) for row in cursor if judged.get(row["pr_id"]) != row["content_sha256"])
-        candidates = list(islice(found, limit))
+        new: list[dict[str, Any]] = []
+        failed: list[dict[str, Any]] = []
+        for row in cursor:
+            judged_text = judged.get(row["pr_id"], "")
+            if judged_text != row["content_sha256"]:
+                (failed if judged_text is None else new).append(dict(row))
+            if len(new) == limit:
+                break
     # judging takes hours, and dbt cannot replace the views before the transaction that read them has ended
     connection.rollback()
-    return candidates
+    return [*new, *failed][:limit]
 
 
-def _judged(connection: PsycopgConnection) -> dict[int, str]:
-    """Pull request → the hash of the text that was judged."""
+def _judged(connection: PsycopgConnection) -> dict[int, str | None]:
+    """Pull request → the hash of the text that was judged; None if nothing came of asking."""
     with connection.cursor() as cursor:
         try:
             cursor.execute(f"select pr_id, content_sha256 from {DATASET}.{TABLE}")

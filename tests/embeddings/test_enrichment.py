@@ -36,7 +36,7 @@ def rows(warehouse: extensions.connection) -> dict[int, tuple[Any, ...]]:
     with warehouse.cursor() as cursor:
         cursor.execute(
             "select pr_id, summary, ai_feature, ai_feature_confidence, risk_notes, model "
-            "from raw_enrichment.pull_requests"
+            "from raw_enrichment.pull_requests where content_sha256 is not null"
         )
         found = cursor.fetchall()
     assert len({row[0] for row in found}) == len(found)
@@ -311,6 +311,20 @@ def test_a_summary_of_blanks_is_no_summary(
     put(warehouse, [PullRequest(1)])
     report = run(remote, warehouse)
     assert (report.judged, report.failed) == (0, 1)
+
+
+def test_what_cannot_be_judged_does_not_stand_in_the_way(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    judge = openai_double.judgement
+    openai_double.judgement = lambda text: "Sure!" if "Odd" in text else judge(text)
+    pull_requests = [PullRequest(number, "Odd" if number > 2 else f"Change {number}") for number in range(1, 5)]
+    put(warehouse, pull_requests)
+    reports = [run(remote, warehouse, limit=1) for _ in range(4)]
+    assert [(report.judged, report.failed) for report in reports] == [(0, 1), (0, 1), (1, 0), (1, 0)]
+    openai_double.judgement = judge
+    assert run(remote, warehouse).judged == 2
+    assert set(rows(warehouse)) == {each.id for each in pull_requests}
 
 
 def test_limit_takes_the_newest(
