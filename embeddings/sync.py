@@ -321,7 +321,8 @@ class CollectionSync:
 def reconcile(store: Store, ledger: Ledger) -> bool:
     """Correct the ledger by what Milvus holds, if their counts differ.
 
-    They do after a kill, and when either of them was restored, moved or emptied by hand.
+    They do after a kill, and nearly always when either of them was restored, moved or emptied by hand. As many entities
+    with other texts are not noticed: reading them all takes as long as a good part of a sync.
 
     Returns:
         Whether it was corrected.
