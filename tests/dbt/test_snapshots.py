@@ -137,9 +137,14 @@ def test_days_and_what_depends_on_them_need_no_other_table_of_their_date(winter:
 
 def test_a_full_refresh_keeps_history(winter: Project) -> None:
     with winter.copy("refreshed") as project:
+        # as in a warehouse that an older version has built
+        project.execute("alter table intermediate.snapshot_builds drop column window_days")
         project.dbt(*BUILD, "--full-refresh", vars={"as_of_date": "2024-02-20"}).check()
         for table in WINDOWED:
             assert snapshot(project, table, "2024-01-20") == snapshot(winter, table, "2024-01-20")
+        assert project.rows("select distinct window_days from intermediate.snapshot_builds") == [
+            {"window_days": [7, 14, 30, 90]}
+        ]
 
 
 def test_a_new_column_is_null_in_snapshots_of_before(winter: Project, tmp_path: Path) -> None:
