@@ -3,6 +3,7 @@
 import gc
 import ipaddress
 import os
+import shutil
 import socket
 import tempfile
 import zlib
@@ -28,6 +29,9 @@ FOREIGN_NAMES = (
     "LOG_LEVEL",
     "PLIMSOLL_HOME",
 )
+SHARED_MEMORY = Path("/dev/shm")
+# each of three workers has a server, of 0.1 to 0.3 GB
+ROOM_BYTES = 2 * 1024**3
 QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
 
 
@@ -54,6 +58,9 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setitem(Settings.model_config, "env_file", None)
         # databases are made and dropped by the hundred; what a crash of the machine leaves of them matters to nobody
         patch.setitem(SERVER_SETTINGS, "fsync", "off")
+        # the server may be in memory, and goes with all that it left when it is killed
+        patch.setitem(SERVER_SETTINGS, "dynamic_shared_memory_type", "mmap")
+        patch.setitem(SERVER_SETTINGS, "max_wal_size", "256MB")
         yield
 
 
@@ -86,12 +93,17 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def in_memory() -> Path | None:
+    """A folder in memory, where databases are made and dropped with much less work; None without one, or room in it."""
+    return SHARED_MEMORY if SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > ROOM_BYTES else None
+
+
 @pytest.fixture(scope="session")
 def home(own_environment: None) -> Iterator[Path]:
     """The data folder of an embedded Postgres that runs for the session."""
     # not below pytest's own folder: as root the server runs as another account, and each start of pytest shuts
     # that folder to all others
-    with tempfile.TemporaryDirectory(prefix="plimsoll-test-") as folder:
+    with tempfile.TemporaryDirectory(prefix="plimsoll-test-", dir=in_memory()) as folder:
         settings = load_settings(PLIMSOLL_HOME=folder)
         start(settings)
         yield settings.home
