@@ -30,7 +30,10 @@ final as (
         and author_file_ownership.lines_owned >= 100
         and not authors.is_bot
         and {{ in_repository('author_file_ownership') }}
-    order by lines_owned desc, repo_name asc, file_path asc
+    order by
+        author_file_ownership.lines_owned desc,
+        author_file_ownership.repo_name asc,
+        author_file_ownership.file_path asc
     limit 50
 
 )
