@@ -323,7 +323,8 @@ class Searcher:
         name = self.store.alias_target(collection.alias)
         if name is None:
             raise PlimsollError(f"the collection {collection.alias} does not exist yet", remedy=NOT_SYNCED)
-        if not is_of(self._connection, collection, name, self.encoder.model, self.encoder.dimension):
+        # asked once of each, since the lexical leg keeps the connection busy
+        if name != known and not is_of(self._connection, collection, name, self.encoder.model, self.encoder.dimension):
             raise PlimsollError(
                 f"the collection {collection.alias} was not embedded with {self.encoder.model}",
                 remedy=f"{NOT_SYNCED}, or set EMBEDDING_MODEL to the model that was used",
