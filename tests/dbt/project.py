@@ -152,7 +152,7 @@ class Project:
             "--project-dir", str(project), "--profiles-dir", str(ROOT), "--no-use-colors",
             "--target-path", str(target), "--log-level", "none", "--log-level-file", "none",
             # four would wait for each other's Python more than for the database: a tenth more of processor time
-            "--threads", "2",
+            *(("--threads", "2") if arguments[0] != "list" else ()),
             "--vars", yaml.safe_dump(dict(vars)),
         ]  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
