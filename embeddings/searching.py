@@ -170,6 +170,8 @@ class Searcher:
             raise PlimsollError(f"the limit is {limit}", remedy="Ask for one result or more")
         try:
             return ask()
+        except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
+            raise PlimsollError("nothing has been embedded yet", remedy=NOT_SYNCED) from None
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             if not self._connection.closed:
                 raise PlimsollError(f"Postgres: {error}", remedy=postgres.REMEDY) from None
@@ -288,10 +290,7 @@ class Searcher:
     def _lexical(
         self, collection: Collection, query_terms: Sequence[str], filters: Filters, depth: int
     ) -> list[tuple[str, float]]:
-        try:
-            return self._lexical_indexes[collection.alias].search(query_terms, filters.condition(collection), depth)
-        except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
-            raise PlimsollError("nothing has been embedded yet", remedy=NOT_SYNCED) from None
+        return self._lexical_indexes[collection.alias].search(query_terms, filters.condition(collection), depth)
 
     def _dense(self, collection: Collection, query: str, filters: Filters, depth: int) -> list[tuple[str, float]]:
         # before the query is embedded, for which a server may want money

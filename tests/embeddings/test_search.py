@@ -291,6 +291,14 @@ def test_a_search_outlives_a_restart_of_the_warehouse(settings: Settings) -> Non
         assert searcher.search("losing files when the connection drops").results == before
 
 
+def test_a_search_without_the_tables_of_a_sync_says_so(settings: Settings) -> None:
+    with searching(settings) as searcher, closing(connect(settings, autocommit=True)) as connection:
+        connection.cursor().execute("drop schema search cascade")
+        for query in ("losing files when the connection drops", "ClientInitKey"):
+            with pytest.raises(PlimsollError, match="python -m embeddings sync"):
+                searcher.search(query)
+
+
 def test_a_search_for_nothing_is_refused(searcher: Searcher) -> None:
     for query in ("uploads", "#3"):
         with pytest.raises(PlimsollError, match="the limit is 0"):
