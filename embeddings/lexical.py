@@ -203,7 +203,7 @@ class LexicalIndex:
     def _postings_of(self, wanted: Sequence[str]) -> list[np.ndarray]:
         """The postings of each of these terms.
 
-        There may be thousands: as one value a term they come three times as fast as in rows. Each term is looked up by
+        There may be thousands: as one value a term they come twice as fast as in rows. Each term is looked up by
         the index, in a subquery of its own: many at once the planner takes for most of the table, and reads it whole.
         """
         query = f"""
