@@ -183,10 +183,12 @@ compared as (
     left join judgements
         on previous.pr_id = judgements.pr_id
     where
+        {# an equality, because Postgres expects one row in two hundred of it and half of all of any other condition, and
+           lets several processes share the comparison only where few rows are to come of it #}
         case
             {# gone from raw altogether; kept here as deleted, so that the marts drop it #}
-            when loaded.pr_id is null then not previous.is_deleted and {{ 'false' if flags.EMPTY else 'true' }}
-            else
+            when loaded.pr_id is null then {{ '0' if flags.EMPTY else 'cast(not previous.is_deleted as integer)' }}
+            when
                 previous.pr_id is null
                 or loaded.load_id is distinct from previous.load_id
                 or loaded.is_deleted is distinct from previous.is_deleted
@@ -195,7 +197,8 @@ compared as (
                 or author_names.is_bot is distinct from previous.author_is_bot
                 or merger_names.username is distinct from previous.merged_by
                 or judgements.enriched_at is distinct from previous.enriched_at
-        end
+                then 1
+        end = 1
 
 ),
 

@@ -7,6 +7,7 @@
             {'columns': ['id'], 'unique': true},
             {'columns': ['pr_id'], 'unique': true},
             {'columns': ['repo_name', 'pr_number'], 'unique': true},
+            {'columns': ['repo_name', 'merged_at']},
             {'columns': ['author', 'merged_at']},
             {'columns': ['created_at']},
             {'columns': ['merged_at']},
