@@ -16,8 +16,11 @@ _WORD = re.compile(rf"{_LETTERS}(?:'{_LETTERS})?|(?P<unspaced>[{_UNSPACED}]+)")
 # the same for ASCII, which nearly every text is, in half the time
 _ASCII_LETTERS = rf"[^\W_]{{1,{_LONGEST_WORD}}}"
 _ASCII_WORD = re.compile(f"{_ASCII_LETTERS}(?:'{_ASCII_LETTERS})?", re.ASCII)
-# the apostrophes of typesetters
-_APOSTROPHES = str.maketrans("\u2019\u02bc", "''")
+# co-path is written copath, too; a chain of more is a name of its own, of a branch or a file
+_PART = r"[^\W\d_]{1,32}"
+_COMPOUND = re.compile(rf"(?<![\w-]){_PART}(?:-{_PART}){{1,2}}(?![\w-])")
+# the apostrophes and the hyphen of typesetters
+_TYPESET = str.maketrans("\u2019\u02bc\u2010", "''-")
 # camelCase, HTTPServer and utf8 hold words of their own
 _PIECE = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 # Postgres' index takes no key beyond 2,704 bytes
@@ -34,21 +37,24 @@ _stem = Stemmer.Stemmer("english").stemWord
 
 
 def terms(text: str) -> list[str]:
-    """The stemmed terms of a text, with the parts of an identifier beside the whole, without stop words.
+    """The stemmed terms of a text, with the parts of an identifier or compound beside the whole, without stop words.
 
-    The same text gives the same terms however its accents, ligatures, wide letters and apostrophes are encoded.
+    The same text gives the same terms however its accents, ligatures, wide letters, apostrophes and hyphens are
+    encoded.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
+        text = unicodedata.normalize("NFKC", text).translate(_TYPESET)
+    joined = [each.replace("-", "").lower() for each in _COMPOUND.findall(text)] if "-" in text else []
+    compounds = [_stem(each[:LONGEST_TERM]) for each in joined]
     if text.isascii():
-        return list(chain.from_iterable(map(_of_word, _ASCII_WORD.findall(text))))
+        return [*chain.from_iterable(map(_of_word, _ASCII_WORD.findall(text))), *compounds]
     found: list[str] = []
     for match in _WORD.finditer(text):
         if run := match["unspaced"]:
             found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
         else:
             found += _of_word(match.group())
-    return found
+    return found + compounds
 
 
 @lru_cache(maxsize=50_000)

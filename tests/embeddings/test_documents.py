@@ -115,6 +115,17 @@ def test_identifiers_are_found_whole_and_in_parts() -> None:
     assert terms("Can’t, O’Brien") == terms("can't O'Brien") and "brien" in terms("O’Brien")
 
 
+def test_a_compound_is_found_in_parts_and_without_its_hyphens() -> None:
+    assert {"co", "path", "copath"} == set(terms("Co-path"))
+    assert set(terms("multi-tenant")) == {"multi", "tenant", *terms("multitenant")}
+    assert terms("multi-tenant") == terms("multi‐tenant") == terms("multi‑tenant")
+    assert "веббраузер" in set(terms("веб-браузер")) & set(terms("веббраузер"))
+    assert max(map(len, terms("-".join(["a" * 32] * 3)))) == LONGEST_TERM
+    # the chains of words in names of branches and files are no compounds, and neither are versions and dates
+    assert terms("draft-ietf-mls-protocol") == terms("draft ietf mls protocol")
+    assert terms("2024-01-20 v1-rc2") == terms("2024 01 20 v1 rc2")
+
+
 def test_terms_of_any_script_meet_their_query() -> None:
     assert terms("日本語") == ["日本", "本語"]
     assert terms("字") == ["字"]
