@@ -1,8 +1,9 @@
 """How good is the search? Measured on questions that the warehouse itself holds.
 
-A question is the title of an issue; its answers are the pull requests that close the issue. What would give an answer
-away, the issue's title and number, is taken out of it before it is indexed. Every leg is measured on the same
-questions, and the hybrid's lead over the better leg is tested with a paired bootstrap.
+A question is the title of an issue; its answers are the pull requests that close the issue. While it is asked, they
+stand in the index without what gives them away, the issue's title and number, and everything else stands there as it
+is. Every leg is measured on the same questions, and the hybrid's lead over the better leg is tested with a paired
+bootstrap.
 """
 
 import re
@@ -18,7 +19,7 @@ from embeddings import rows
 from embeddings.collections import PR_INDEX
 from embeddings.documents import Document, pull_request_document
 from embeddings.encoders import Encoder
-from embeddings.encoders.base import encode_views
+from embeddings.encoders.base import Vector, encode_views
 from embeddings.fusion import Ranking, fuse
 from embeddings.lexical import Condition, LexicalIndex
 from embeddings.searching import DEPTH
@@ -108,12 +109,12 @@ def evaluate(
             "the warehouse has no pull request that closes an issue, so there is nothing to ask",
             remedy="Load a repository whose pull requests close issues",
         )
-    documents = read_documents(connection, questions)
-    lexical = _lexical_rankings(connection, documents, questions)
+    documents, answers = read_documents(connection, questions)
+    lexical = _lexical_rankings(connection, documents, questions, answers)
     bm25 = _per_question(lexical, questions)
     scores = [Score("bm25", "", float(bm25[0].mean()), float(bm25[1].mean()))]
     for encoder in encoders:
-        dense = _dense_rankings(encoder, documents, questions, advance)
+        dense = _dense_rankings(encoder, documents, questions, answers, advance)
         hybrid = [fuse(by_words, by_meaning) for by_words, by_meaning in zip(lexical, dense, strict=True)]
         scores += _scores(encoder.model, bm25, _per_question(dense, questions), _per_question(hybrid, questions))
     connection.rollback()
@@ -128,38 +129,40 @@ def read_questions(connection: PsycopgConnection) -> list[Question]:
     return [Question(title, number, frozenset(answers)) for _, number, title, answers in found if terms(title)]
 
 
-def read_documents(connection: PsycopgConnection, questions: Sequence[Question]) -> list[Document]:
-    """Every pull request's document, those of the answers without what gives them away."""
-    asked: dict[str, list[Question]] = {}
-    for question in questions:
+def read_documents(
+    connection: PsycopgConnection, questions: Sequence[Question]
+) -> tuple[list[Document], list[list[Document]]]:
+    """(Every pull request's document, of each question its answers' without what gives them away)."""
+    asked: dict[str, list[int]] = {}
+    for place, question in enumerate(questions):
         for id in question.answers:
-            asked.setdefault(id, []).append(question)
+            asked.setdefault(id, []).append(place)
     documents = []
+    answers: list[list[Document]] = [[] for _ in questions]
     for repo_name in rows.count_by_repository(connection, PR_INDEX):
         for row in rows.rows_of_repository(connection, PR_INDEX, repo_name):
-            answered = asked.get(f"{row['repo_name']}#{row['pr_number']}", [])
-            documents.append(pull_request_document(without_giveaways(row, answered)))
-    return documents
+            documents.append(pull_request_document(row))
+            for place in asked.get(documents[-1].id, []):
+                answers[place].append(pull_request_document(without_giveaways(row, questions[place])))
+    return documents, answers
 
 
-def without_giveaways(row: Mapping[str, Any], questions: Sequence[Question]) -> dict[str, Any]:
-    """A row without the titles and numbers of the issues that it answers, wherever they stand."""
-    patterns = [_giveaway(question) for question in questions]
+def without_giveaways(row: Mapping[str, Any], question: Question) -> dict[str, Any]:
+    """A row without the title and number of the issue that is asked for, wherever they stand."""
+    pattern = _giveaway(question)
 
     def clean(text: str | None) -> str | None:
-        for pattern in patterns:
-            text = pattern.sub(" ", text) if text else text
-        return text
+        return pattern.sub(" ", text) if text else text
 
     return {
         **row,
         "title": clean(row["title"]),
         "body": clean(row["body"]),
         "head_ref_name": clean(row["head_ref_name"]),
-        "commit_messages": [clean(message) or "" for message in row["commit_messages"] or []],
-        "conversation": [clean(comment) or "" for comment in row["conversation"] or []],
-        # every one of them is a question
-        "issue_titles": [],
+        **{
+            texts: [clean(text) or "" for text in row[texts] or []]
+            for texts in ("commit_messages", "conversation", "issue_titles")
+        },
     }
 
 
@@ -171,33 +174,56 @@ def _giveaway(question: Question) -> re.Pattern[str]:
 
 
 def _lexical_rankings(
-    connection: PsycopgConnection, documents: Sequence[Document], questions: Sequence[Question]
+    connection: PsycopgConnection,
+    documents: Sequence[Document],
+    questions: Sequence[Question],
+    answers: Sequence[Sequence[Document]],
 ) -> list[Ranking]:
     index = LexicalIndex(connection, PR_INDEX, schema="pg_temp")
     index.prepare()
     for start in range(0, len(documents), WRITE_ROWS):
         index.write(documents[start : start + WRITE_ROWS])
-    return [index.search(terms(question.title), Condition(), DEPTH) for question in questions]
+    whole = {document.id: document for document in documents}
+    rankings: list[Ranking] = []
+    for question, cleaned in zip(questions, answers, strict=True):
+        index.write(cleaned)
+        rankings.append(index.search(terms(question.title), Condition(), DEPTH))
+        index.write([whole[document.id] for document in cleaned])
+    return rankings
 
 
 def _dense_rankings(
-    encoder: Encoder, documents: Sequence[Document], questions: Sequence[Question], advance: Callable[[int], None]
+    encoder: Encoder,
+    documents: Sequence[Document],
+    questions: Sequence[Question],
+    answers: Sequence[Sequence[Document]],
+    advance: Callable[[int], None],
 ) -> list[Ranking]:
-    ids, vectors = [], []
+    vectors: dict[str, Vector] = {}
     for start in range(0, len(documents), encoder.batch_size):
         batch = documents[start : start + encoder.batch_size]
-        for document, vector in zip(batch, encode_views(encoder, [each.views for each in batch]), strict=True):
-            if vector is not None:
-                ids.append(document.id)
-                vectors.append(vector)
+        vectors |= _vectors(encoder, batch)
         advance(len(batch))
-    matrix = np.stack(vectors)
+    ids = list(vectors)
+    places = {id: place for place, id in enumerate(ids)}
+    matrix = np.stack(list(vectors.values()))
     rankings: list[Ranking] = []
-    for vector in encoder.encode([question.title for question in questions]):
+    asked = encoder.encode([question.title for question in questions])
+    for vector, cleaned in zip(asked, answers, strict=True):
         cosines = matrix @ vector if vector is not None else np.zeros(len(ids))
+        of_answers = _vectors(encoder, cleaned)
+        for place, answer in ((places[each.id], of_answers.get(each.id)) for each in cleaned if each.id in places):
+            # an answer that the model refuses is found by nobody
+            cosines[place] = -1 if answer is None or vector is None else answer @ vector
         nearest = np.argsort(-cosines, kind="stable")[:DEPTH]
         rankings.append([(ids[index], float(cosines[index])) for index in nearest])
     return rankings
+
+
+def _vectors(encoder: Encoder, documents: Sequence[Document]) -> dict[str, Vector]:
+    """Id → vector, of the documents that the model takes."""
+    vectors = encode_views(encoder, [document.views for document in documents])
+    return {document.id: vector for document, vector in zip(documents, vectors, strict=True) if vector is not None}
 
 
 def _per_question(

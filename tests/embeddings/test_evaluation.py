@@ -4,7 +4,7 @@ import pytest
 from psycopg2 import extensions
 
 from embeddings.encoders.static import StaticEncoder
-from embeddings.evaluation import Question, evaluate, without_giveaways
+from embeddings.evaluation import Question, evaluate, read_documents, read_questions, without_giveaways
 from tests.embeddings.conftest import HashEncoder
 from tests.embeddings.marts import PullRequest, put
 from tests.embeddings.test_documents import pull_request_row
@@ -24,17 +24,43 @@ def test_what_gives_an_answer_away_is_taken_out() -> None:
         head_ref_name="jane/42-uploads-fail-retry",
         commit_messages=["Uploads fail - retry", "GH-42"],
         conversation=['Is that "Uploads fail: retry"?', "It closes #42."],
-        issue_titles=["Uploads fail: retry!"],
+        issue_titles=["Uploads fail: retry!", "Downloads stall"],
     )
-    cleaned = without_giveaways(row, [question])
+    cleaned = without_giveaways(row, question)
     # the words stay where they are not the title
     assert "421" in cleaned["body"] and "Uploads rarely fail. Retry them." in cleaned["body"]
     everything = " ".join(
         [cleaned["title"], cleaned["head_ref_name"], *cleaned["commit_messages"], *cleaned["conversation"]]
     )
-    assert cleaned["issue_titles"] == []
     assert "upload" not in everything.lower() and "42" not in everything
-    assert without_giveaways(row, []) == row | {"issue_titles": []}
+    # what else it closes is no giveaway
+    assert " ".join(cleaned["issue_titles"]).split() == ["!", "Downloads", "stall"]
+    assert without_giveaways(row, Question("Something else", 1, frozenset())) == row
+
+
+def test_an_answer_is_without_its_giveaway_only_while_it_is_asked_for(warehouse: extensions.connection) -> None:
+    put(
+        warehouse,
+        [
+            PullRequest(1, "Zebra crossing", branch="main", closes=[(11, "Giraffes")]),
+            PullRequest(2, "Other things", branch="main", closes=[(12, "Zebra"), (13, "Lions")]),
+        ],
+    )
+    questions = read_questions(warehouse)
+    documents, answers = read_documents(warehouse, questions)
+    assert {document.id[-1]: document.context["issues"].split() for document in documents} == {
+        "1": ["Giraffes"],
+        "2": ["Zebra", "Lions"],
+    }
+    said = {question.title: cleaned[0].context for question, cleaned in zip(questions, answers, strict=True)}
+    assert {title: context.get("issues", "").split() for title, context in said.items()} == {
+        "Giraffes": [],
+        "Zebra": ["Lions"],
+        "Lions": ["Zebra"],
+    }
+    bm25 = evaluate(warehouse, [HashEncoder()]).scores[0]
+    # nothing says giraffes, the wrong pull request says zebra, and nothing says lions
+    assert (bm25.mrr, bm25.recall) == (0, 0)
 
 
 def test_it_measures_every_leg(warehouse: extensions.connection) -> None:
