@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from contextlib import closing
 from datetime import date, datetime
 
@@ -18,7 +17,6 @@ from warehouse.settings import load_settings
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 DRIFT = 1
 FAILED = 1
-PIPE_WIDTH = 120
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,7 +50,7 @@ def sync(alias: str | None, repository: str | None, batch_size: int | None, full
         raise PlimsollError("there is no such collection", where=alias, remedy=f"Use {' or '.join(COLLECTIONS)}")
     collections = [COLLECTIONS[alias]] if alias else list(COLLECTIONS.values())
     settings = load_settings()
-    console = Console()
+    console = cli.console()
     with (
         closing(postgres.connect(settings)) as writer,
         closing(postgres.connect(settings)) as reader,
@@ -143,9 +141,7 @@ def search(
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        # addresses are copied out of it: where no terminal sets the width, they need not be folded
-        width = None if sys.stdout.isatty() else max(Console().width, PIPE_WIDTH)
-        tables.print_answer(Console(width=width), answer, explain=explain)
+        tables.print_answer(cli.console(), answer, explain=explain)
 
 
 @main.command()
@@ -166,7 +162,7 @@ def enrich(repository: str | None, limit: int | None, max_usd: float | None, est
     if estimate:
         with closing(postgres.connect(settings)) as connection:
             planned = estimate_enrichment(connection, model, repository, limit)
-        tables.print_enrichment(Console(), planned, is_estimate=True)
+        tables.print_enrichment(cli.console(), planned, is_estimate=True)
         return 0
     server = OpenAIServer.from_settings(settings, timeout=TIMEOUT_SECONDS)
     with (
@@ -175,14 +171,14 @@ def enrich(repository: str | None, limit: int | None, max_usd: float | None, est
         only_one(lock, "embeddings enrich"),
     ):
         planned = estimate_enrichment(connection, model, repository, limit)
-        tables.print_enrichment(Console(), planned, is_estimate=True)
+        tables.print_enrichment(cli.console(), planned, is_estimate=True)
         enrichment = Enrichment(settings, connection, server, model)
         with _progress() as progress:
             task = progress.add_task("judging", total=planned.pull_requests)
             report = enrichment.run(
                 repository, limit=limit, max_usd=max_usd, advance=lambda count: progress.advance(task, count)
             )
-    tables.print_enrichment(Console(), report, is_estimate=False)
+    tables.print_enrichment(cli.console(), report, is_estimate=False)
     return FAILED if report.failed else 0
 
 
@@ -202,7 +198,7 @@ def status(as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"drift": drift, "collections": [each.to_json() for each in found]}, indent=2))
     else:
-        tables.print_status(Console(), found)
+        tables.print_status(cli.console(), found)
     return DRIFT if drift else 0
 
 
@@ -224,7 +220,7 @@ def evaluate(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(evaluation.to_json(), indent=2))
     else:
-        tables.print_evaluation(Console(), evaluation)
+        tables.print_evaluation(cli.console(), evaluation)
 
 
 def _progress() -> Progress:

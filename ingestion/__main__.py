@@ -2,12 +2,10 @@
 
 import dataclasses
 import json
-import sys
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from warehouse import cli
@@ -15,6 +13,7 @@ from warehouse.errors import EXIT_FAILED, PlimsollError
 from warehouse.settings import load_settings
 
 NUMBERS_SHOWN = 20
+TABLE_WIDTH = 250
 
 
 class Day(click.ParamType):  # type: ignore[type-arg]
@@ -133,7 +132,7 @@ def status(limit: int, as_json: bool) -> int:
             f"{row.listed:,}", f"{row.hydrated:,}", f"{row.deleted:,}", f"{row.row_count:,}", f"{row.requests:,}",
             f"{row.points:,}", f"{row.waited_seconds:.0f}",
         )  # fmt: skip
-    _console().print(table)
+    cli.console(TABLE_WIDTH).print(table)
     for message in dict.fromkeys(f"{row.repository}: {row.error}" for row in rows if row.error):
         click.echo(message)
     return 0
@@ -186,7 +185,7 @@ def show_outcome(outcome: Any, as_json: bool) -> int:
                 f"{sum(s.spent.points for s in steps):,}", f"{sum(s.spent.waited_seconds for s in steps):.0f}",
                 f"{report.letters:,}",
             )  # fmt: skip
-        _console().print(table)
+        cli.console(TABLE_WIDTH).print(table)
         for report in outcome.reports:
             if report.rereads:
                 click.echo(f"{report.repository}: read again, as rows and GitHub's counts differed: {_numbers(report)}")
@@ -232,16 +231,11 @@ def show_estimate(estimates: Any, as_json: bool) -> int:
             numbers = ("pull_requests", "to_load", "requests", "rest_requests", "points")
             totals = [f"{sum(getattr(e, number) for e in estimates):,}" for number in numbers]
             table.add_row("all of them", *totals, f"{sum(e.minutes for e in estimates):.1f}")
-        _console().print(table)
+        cli.console(TABLE_WIDTH).print(table)
     for e in estimates:
         if e.error:
             click.echo(f"error: {e.repository}: {e.error}", err=True)
     return EXIT_FAILED if any(e.error for e in estimates) else 0
-
-
-def _console() -> Console:
-    # a pipe has no width: nothing is wrapped or cut for it
-    return Console() if sys.stdout.isatty() else Console(width=250)
 
 
 def _plain(value: object) -> str:

@@ -15,6 +15,7 @@ from warehouse.errors import EXIT_FAILED, PlimsollError, one_line
 from warehouse.settings import load_settings
 
 EXIT_INTERRUPTED = 130
+PIPE_WIDTH = 120
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 """All characters that steer a terminal, but the line feed."""
 
@@ -70,6 +71,17 @@ def fail(message: str, code: int) -> int:
 def printable(text: str) -> str:
     """`text` as a terminal may have it: titles and paths come from anybody, and can hold what would steer it."""
     return CONTROL.sub(" ", text)
+
+
+def console(pipe_width: int = PIPE_WIDTH) -> Console:
+    """Standard output, as wide as its terminal.
+
+    Args:
+        pipe_width: how wide at least where it is none: names and addresses are copied out of what a file holds, and
+            need not be folded there.
+    """
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=max(terminal.width, pipe_width))
 
 
 def configure_logging(level: str) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from warehouse import postgres
+from warehouse import cli, postgres
 from warehouse.cli import printable
 from warehouse.settings import Settings
 
@@ -57,7 +57,7 @@ NEWEST = "select title from marts.repo_prs where is_merged order by merged_at de
 
 def show(settings: Settings, *, is_sample: bool) -> None:
     """Print the tables."""
-    console = _console()
+    console = cli.console()
     if not is_sample:
         warn_of_sample(settings)
     marts = [name for name, _ in _rows(settings, MARTS)]
@@ -133,8 +133,3 @@ def _table(
 
 def _time(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
