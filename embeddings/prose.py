@@ -1,5 +1,6 @@
 """Text as people wrote it → plain prose, and cutting it without breaking a character. Pure."""
 
+import html
 import re
 
 # beyond this a body is a log or a dump, and an index takes no more than 8,000 bytes of what is left of it
@@ -43,6 +44,8 @@ _NOISE = (
     ("", _LIST_MARK, " "),
     ("_", _UNDERSCORE, ""),
 )
+# with its semicolon, or else an address with &copy=1 would hold a sign
+_ENTITY = re.compile(r"&(?:[a-zA-Z]{2,31}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 # a commit that only says what the tool did: it tells nothing of the pull request
@@ -67,6 +70,8 @@ def prose(markdown: str | None) -> str:
         # most texts hold little of it, and to look for the sign takes a tenth of the time
         if sign in text:
             text = noise.sub(instead, text)
+    if "&" in text:
+        text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
     text = _EMPHASIS.sub("", text)
     lines = (_BLANK.sub(" ", line).strip() for line in plain(text).split("\n"))
     return "\n".join(line for line in lines if any(character.isalnum() for character in line))

@@ -31,6 +31,8 @@ from embeddings.prose import branch_words, cut_bytes, headlines, plain, prose
         pytest.param("_So_ **__it__** is a_b_c", "So it is a_b_c", id="emphasis within emphasis"),
         pytest.param("By Jane <jane@example.org>, <https://x.org>.", "By Jane , .", id="addresses in brackets"),
         pytest.param("[Ships](https://x/Ship_(boat)) [[1]](u)", "Ships [[1]](u)", id="brackets in an address"),
+        pytest.param("A&nbsp;&amp;&#32;B &lt;b&gt; &copy R&D &&", "A & B <b> &copy R&D &&", id="entities"),
+        pytest.param("&nbsp;\n&#0;&#x1;\n", "", id="nothing but entities"),
         pytest.param("---\n***\n", "", id="rules"),
         pytest.param("日本語の説明です。", "日本語の説明です。", id="not Latin"),
     ],
