@@ -1,5 +1,5 @@
 {% macro markdown_markup() %}
-    {#- what shows no words of its own: badges, images and tags -#}
+    {#- what shows no words of its own: badges, images, tags and hard spaces -#}
     {%- set target = '(?:[(][^)\\n]*[)]|\\[[^]\\n]*\\])' -%}
-    {{- '\\[!\\[[^]\\n]*\\]' ~ target ~ '?\\]' ~ target ~ '?|!\\[[^]\\n]*\\]' ~ target ~ '|</?[a-zA-Z][^>\\n]*>' -}}
+    {{- '\\[!\\[[^]\\n]*\\]' ~ target ~ '?\\]' ~ target ~ '?|!\\[[^]\\n]*\\]' ~ target ~ '|<img[^>]*>|</?[a-zA-Z][^>\\n]*>|&nbsp;' -}}
 {% endmacro %}

@@ -92,7 +92,7 @@ opening_with_prose as (
         title,
         body,
         case
-            when {{ matches('text', "'^(?:[ \\t]*[-#>|=*+_<!\\[0-9]|[^\\n]+\\n[ \\t]*[-=])'") }}
+            when {{ matches('text', "'^(?:[ \\t]*[-#>|=*+_<!&\\[0-9]|[^\\n]+\\n[ \\t]*[-=])'") }}
                 then
                     {{ replace_all(
                         'text',
@@ -115,7 +115,7 @@ first_paragraphs as (
         title,
         body,
         case
-            when {{ matches("split_part(text, E'\\n\\n', 1)", "'\\n[ \\t]*(?:[-#>|=*+_<!\\[0-9]|\\n|$)'") }}
+            when {{ matches("split_part(text, E'\\n\\n', 1)", "'\\n[ \\t]*(?:[-#>|=*+_<!&\\[0-9]|\\n|$)'") }}
                 then {{ capture('text', "'^(?:(?!" ~ markdown_line_without_prose() ~ ")[^\\n]+\\n)+'") }}
             else split_part(text, E'\n\n', 1)
         end as text
@@ -125,17 +125,18 @@ first_paragraphs as (
 
 ),
 
-{# a link keeps its words #}
+{# a link keeps its words, and the space of a line break or a hard space stays between them #}
 without_markup as (
 
     select
         pr_id,
         title,
         body,
-        {% set without_tags = replace_all('text', "'" ~ markdown_markup() ~ "'") -%}
+        {% set without_breaks = replace_all('text', "'<[bB][rR][ ]*/?>|&nbsp;'", "' '") -%}
+        {% set without_tags = replace_all(without_breaks, "'" ~ markdown_markup() ~ "'") -%}
         trim(translate(
             case
-                when strpos(text, '](') = 0 and strpos(text, '<') = 0 then text
+                when strpos(text, '](') = 0 and strpos(text, '<') = 0 and strpos(text, '&nbsp;') = 0 then text
                 else {{ replace_all(without_tags, "'\\[([^]\\n]*)\\][(][^)\\n]*[)]'", "'\\1'") }}
             end,
             E'\n\t',
