@@ -9,6 +9,7 @@ bootstrap.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -199,31 +200,33 @@ def _dense_rankings(
     answers: Sequence[Sequence[Document]],
     advance: Callable[[int], None],
 ) -> list[Ranking]:
-    vectors: dict[str, Vector] = {}
-    for start in range(0, len(documents), encoder.batch_size):
-        batch = documents[start : start + encoder.batch_size]
-        vectors |= _vectors(encoder, batch)
-        advance(len(batch))
-    ids = list(vectors)
+    vectors = _vectors(encoder, documents, advance)
+    known = {document.id: vector for document, vector in zip(documents, vectors, strict=True) if vector is not None}
+    ids, matrix = list(known), np.stack(list(known.values()))
     places = {id: place for place, id in enumerate(ids)}
-    matrix = np.stack(list(vectors.values()))
+    of_answers = iter(_vectors(encoder, [document for cleaned in answers for document in cleaned]))
     rankings: list[Ranking] = []
     asked = encoder.encode([question.title for question in questions])
     for vector, cleaned in zip(asked, answers, strict=True):
         cosines = matrix @ vector if vector is not None else np.zeros(len(ids))
-        of_answers = _vectors(encoder, cleaned)
-        for place, answer in ((places[each.id], of_answers.get(each.id)) for each in cleaned if each.id in places):
-            # an answer that the model refuses is found by nobody
-            cosines[place] = -1 if answer is None or vector is None else answer @ vector
+        for document, answer in zip(cleaned, islice(of_answers, len(cleaned)), strict=True):
+            if document.id in places and vector is not None:
+                # an answer that the model refuses is found by nobody
+                cosines[places[document.id]] = -1 if answer is None else answer @ vector
         nearest = np.argsort(-cosines, kind="stable")[:DEPTH]
         rankings.append([(ids[index], float(cosines[index])) for index in nearest])
     return rankings
 
 
-def _vectors(encoder: Encoder, documents: Sequence[Document]) -> dict[str, Vector]:
-    """Id → vector, of the documents that the model takes."""
-    vectors = encode_views(encoder, [document.views for document in documents])
-    return {document.id: vector for document, vector in zip(documents, vectors, strict=True) if vector is not None}
+def _vectors(
+    encoder: Encoder, documents: Sequence[Document], advance: Callable[[int], None] = lambda _: None
+) -> list[Vector | None]:
+    vectors: list[Vector | None] = []
+    for start in range(0, len(documents), encoder.batch_size):
+        batch = documents[start : start + encoder.batch_size]
+        vectors += encode_views(encoder, [document.views for document in batch])
+        advance(len(batch))
+    return vectors
 
 
 def _per_question(
