@@ -44,8 +44,9 @@ def terms(text: str) -> list[str]:
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_TYPESET)
-    joined = [each.replace("-", "").lower() for each in _COMPOUND.findall(text)] if "-" in text else []
-    compounds = [_stem(each[:LONGEST_TERM]) for each in joined]
+    # few words have a hyphen: to look for them first takes a fraction of the time that the pattern takes over all
+    hyphenated = " ".join(each for each in text.split() if "-" in each) if "-" in text else ""
+    compounds = [_stem(each.replace("-", "").lower()[:LONGEST_TERM]) for each in _COMPOUND.findall(hyphenated)]
     if text.isascii():
         return [*chain.from_iterable(map(_of_word, _ASCII_WORD.findall(text))), *compounds]
     found: list[str] = []
