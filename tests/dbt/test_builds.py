@@ -4,6 +4,8 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.dbt import marts
 from tests.dbt.conftest import VARS
 from tests.dbt.project import PROJECT, TABLES, WITHOUT_SMALL_TESTS, Project
@@ -46,6 +48,25 @@ def test_thresholds_are_vars(scratch: Project) -> None:
         "count(*) filter (where (risk_band = 'high') <> high_risk) as misnamed from marts.repo_prs"
     )
     assert row["high"] and not row["wrong"] and not row["misnamed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("window_days", [0, -7]),
+        ("window_days", [7, 7]),
+        ("window_days", [7, "30"]),
+        ("high_risk_threshold", "abc"),
+        ("feature_min_confidence", 7),
+        ("as_of_date", "2024-1-20"),
+    ],
+)
+def test_a_var_that_is_malformed_stops_the_build_before_it_writes(scratch: Project, name: str, value: object) -> None:
+    before = marts.read(scratch)
+    outcome = scratch.dbt("run", *TABLES, "--select", "author_metrics_window", vars={**VARS, name: value})
+    assert not outcome.success and not outcome.named("success")
+    assert name in outcome.failure or "isoformat" in outcome.failure
+    assert not marts.differences(before, marts.read(scratch))
 
 
 def test_a_build_of_some_models_leaves_their_parents_work_to_the_next(empty: Project) -> None:
