@@ -56,16 +56,21 @@ def test_thresholds_are_vars(scratch: Project) -> None:
         ("window_days", [0, -7]),
         ("window_days", [7, 7]),
         ("window_days", [7, "30"]),
+        ("window_days", 7),
+        ("window_days", []),
         ("high_risk_threshold", "abc"),
         ("feature_min_confidence", 7),
         ("as_of_date", "2024-1-20"),
+        ("as_of_date", "20240120"),
+        ("backfill_from", "tomorrow"),
     ],
 )
 def test_a_var_that_is_malformed_stops_the_build_before_it_writes(scratch: Project, name: str, value: object) -> None:
     before = marts.read(scratch)
-    outcome = scratch.dbt("run", *TABLES, "--select", "author_metrics_window", vars={**VARS, name: value})
-    assert not outcome.success and not outcome.named("success")
-    assert name in outcome.failure or "isoformat" in outcome.failure
+    given = {**VARS, "backfill_to": "2024-02-20", name: value}
+    outcome = scratch.dbt("run", *TABLES, "--select", "author_metrics_window", vars=given)
+    assert not outcome.success and "author_metrics_window" not in outcome.named("success")
+    assert f"{name} is " in outcome.failure + outcome.messages.get("author_metrics_window", "")
     assert not marts.differences(before, marts.read(scratch))
 
 

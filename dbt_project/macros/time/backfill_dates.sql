@@ -5,8 +5,8 @@
             ~ var('backfill_from') ~ ', ' ~ var('backfill_to') ~ ', ' ~ var('backfill_every_days')
         ) -%}
     {%- endif -%}
-    {%- set first = modules.datetime.date.fromisoformat(var('backfill_from') | string) -%}
-    {%- set last = modules.datetime.date.fromisoformat(var('backfill_to') | string) -%}
+    {%- set first = modules.datetime.date.fromisoformat(date_asked_for('backfill_from')) -%}
+    {%- set last = modules.datetime.date.fromisoformat(date_asked_for('backfill_to')) -%}
     {%- set dates = [] -%}
     {%- for offset in range(0, (last - first).days + 1, var('backfill_every_days') | int) -%}
         {%- do dates.append((first + modules.datetime.timedelta(days=offset)).isoformat()) -%}

@@ -3,7 +3,7 @@
         because it turned out wrong has those that it was built with -#}
     {%- set lengths = {} -%}
     {%- for end_date in end_dates -%}
-        {%- do lengths.update({end_date: var('window_days')}) -%}
+        {%- do lengths.update({end_date: window_days_asked_for()}) -%}
     {%- endfor -%}
     {%- set others = end_dates | reject('in', end_dates_asked_for()) | list -%}
     {%- if others -%}

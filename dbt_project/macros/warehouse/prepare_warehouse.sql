@@ -24,7 +24,7 @@
             where attrelid = cast('{{ snapshot_builds() }}' as regclass) and attname = 'window_days'
         ) then
             alter table {{ snapshot_builds() }}
-            add column window_days integer[] not null default '{{ '{' ~ var('window_days') | join(', ') ~ '}' }}';
+            add column window_days integer[] not null default '{{ '{' ~ window_days_asked_for() | join(', ') ~ '}' }}';
         end if;
     end $$;
     {{ create_analyst_role() }}

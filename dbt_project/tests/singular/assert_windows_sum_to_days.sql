@@ -29,7 +29,7 @@ current_snapshots as (
 
 ranges as (
 
-    {% for days in var('window_days') -%}
+    {% for days in window_days_asked_for() -%}
     select
         {{ days }} as window_days,
         end_date - {{ days - 1 }} as start_date,
