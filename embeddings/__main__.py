@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from embeddings.collections import COLLECTIONS
 from warehouse import cli, postgres
-from warehouse.errors import PlimsollError
+from warehouse.errors import EXIT_USAGE, PlimsollError
 from warehouse.settings import load_settings
 
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
@@ -47,7 +47,9 @@ def sync(alias: str | None, repository: str | None, batch_size: int | None, full
     from embeddings.sync import CollectionSync, total_documents
 
     if alias is not None and alias not in COLLECTIONS:
-        raise PlimsollError("there is no such collection", where=alias, remedy=f"Use {' or '.join(COLLECTIONS)}")
+        raise PlimsollError(
+            "there is no such collection", where=alias, remedy=f"Use {' or '.join(COLLECTIONS)}", exit_code=EXIT_USAGE
+        )
     collections = [COLLECTIONS[alias]] if alias else list(COLLECTIONS.values())
     settings = load_settings()
     console = cli.console()
@@ -118,7 +120,7 @@ def search(
         raise click.UsageError("--similar-to finds pull requests: leave --kind file out.")
     filters = Filters(
         repo_name=repository,
-        author=author,
+        author=author.removeprefix("@") if author else author,
         merged_since=_day(merged_since),
         merged_until=_day(merged_until),
         high_risk=high_risk,
@@ -126,7 +128,7 @@ def search(
         language=language,
     )
     if filters.merged_since and filters.merged_until and filters.merged_since > filters.merged_until:
-        raise PlimsollError("--merged-since is after --merged-until", remedy="Swap them")
+        raise click.UsageError("--merged-since is after --merged-until: nothing could be found.")
     with Searcher.open(load_settings()) as searcher:
         if similar_to is not None:
             repo_name, number = _pull_request(similar_to)

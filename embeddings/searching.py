@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Self, TypeVar
@@ -26,7 +27,7 @@ from embeddings.routes import Route
 from embeddings.store import Store, literal
 from embeddings.words import terms
 from warehouse import postgres
-from warehouse.errors import PlimsollError
+from warehouse.errors import EXIT_USAGE, PlimsollError
 from warehouse.settings import Settings, load_settings
 
 Answer = TypeVar("Answer")
@@ -45,6 +46,7 @@ NAME_QUERIES = {
     "author": "select username from marts.authors where lower(username) = lower(%s) limit 1",
     "language": "select language from marts.file_changes where lower(language) = lower(%s) limit 1",
 }
+NAMED = {"repo_name": "repository", "author": "author", "language": "language"}
 # \m and \M are the beginning and the end of a word
 IN_A_TITLE = r"select exists (select from marts.repo_prs where title ~* ('\m' || %s || '\M'))"
 NOT_SYNCED = "Run python -m embeddings sync"
@@ -87,11 +89,13 @@ class SearchAnswer:
 
     Attributes:
         explanation: for people, a line per step.
+        unknown: what the filters name and the marts do not know, for people; empty if they know it all.
     """
 
     route: str
     results: list[SearchResult]
     explanation: list[str]
+    unknown: str = ""
 
 
 def search(
@@ -182,15 +186,14 @@ class Searcher:
         collection = KINDS[kind]
         query = cut_bytes(query.replace("\x00", " "), QUERY_BYTES).strip()
         if not query:
-            raise PlimsollError("the query is empty", remedy="Say what to look for")
+            raise PlimsollError("the query is empty", remedy="Say what to look for", exit_code=EXIT_USAGE)
         explanation: list[str] = []
         route = routes.choose(query, lambda word: self._is_login(word, explanation))
         explanation.append(f"route {route.name}: {route.reason}")
-        stored = with_stored_names(self._connection, filters)
-        if stored is None:
-            explanation.append("the marts know no such repository, author or language")
-            return SearchAnswer(route.name, [], explanation)
-        filters = stored
+        try:
+            filters = with_stored_names(self._connection, filters)
+        except UnknownNameError as error:
+            return SearchAnswer(route.name, [], [*explanation, str(error)], str(error))
         if route.name == "direct":
             rows_found = answer(self._connection, collection, route, filters, limit)
             if rows_found or route.is_certain:
@@ -210,19 +213,23 @@ class Searcher:
         return self._answered(lambda: self._similar(repo_name, number, filters, limit), limit)
 
     def _similar(self, repo_name: str, number: int, filters: Filters, limit: int) -> SearchAnswer:
-        known = with_stored_names(self._connection, Filters(repo_name=repo_name))
-        id = f"{known.repo_name if known else repo_name}#{number}"
-        narrowed = with_stored_names(self._connection, filters)
+        with suppress(UnknownNameError):
+            repo_name = with_stored_names(self._connection, Filters(repo_name=repo_name)).repo_name or repo_name
+        id = f"{repo_name}#{number}"
         found = self._asked(PR_INDEX, lambda name: self.store.get(name, [id], ["id", "vector"]))
         if not found:
-            raise PlimsollError("no such pull request among the vectors", where=id, remedy=NOT_SYNCED)
-        hits: list[tuple[str, float]] = []
-        if narrowed is not None:
-            expression = " and ".join(part for part in (narrowed.expression(), f"id != {literal(id)}") if part)
-            nearest = self._asked(PR_INDEX, lambda name: self.store.search(name, found[0]["vector"], expression, limit))
-            # opposite vectors have a cosine of -1, the same ones by rounding a little more than 1
-            hits = [(hit, min(max(cosine, 0.0), 1.0)) for hit, cosine in nearest]
+            if rows.rows_by_key(self._connection, PR_INDEX, [_key(id)]):
+                raise PlimsollError("the pull request is not among the vectors", where=id, remedy=NOT_SYNCED)
+            raise PlimsollError("the marts have no such pull request", where=id, remedy="Check its number and name")
         explanation = [f"route dense: the vectors nearest to that of {id}"]
+        try:
+            filters = with_stored_names(self._connection, filters)
+        except UnknownNameError as error:
+            return SearchAnswer("dense", [], [*explanation, str(error)], str(error))
+        expression = " and ".join(part for part in (filters.expression(), f"id != {literal(id)}") if part)
+        nearest = self._asked(PR_INDEX, lambda name: self.store.search(name, found[0]["vector"], expression, limit))
+        # opposite vectors have a cosine of -1, the same ones by rounding a little more than 1
+        hits = [(hit, min(max(cosine, 0.0), 1.0)) for hit, cosine in nearest]
         return SearchAnswer("dense", self._results(PR_INDEX, hits, "dense", self._text(id)), explanation)
 
     def _text(self, id: str) -> str:
@@ -248,7 +255,9 @@ class Searcher:
 
     def _is_login(self, word: str, explanation: list[str]) -> bool:
         """Whether a word is a login and no word of a title, as `docs` or `release` may be."""
-        if with_stored_names(self._connection, Filters(author=word)) is None:
+        try:
+            with_stored_names(self._connection, Filters(author=word))
+        except UnknownNameError:
             return False
         with self._connection.cursor() as cursor:
             rows.execute(cursor, IN_A_TITLE, (re.escape(word),))
@@ -342,20 +351,25 @@ class Searcher:
         return [_result(collection, found[id][0], score, route, found[id][1]) for id, score in hits if id in found]
 
 
-def with_stored_names(connection: PsycopgConnection, filters: Filters) -> Filters | None:
+class UnknownNameError(Exception):
+    """A filter names what the marts know in no case, so that nothing can be found."""
+
+
+def with_stored_names(connection: PsycopgConnection, filters: Filters) -> Filters:
     """The filters with names spelt as the marts spell them, for on GitHub they are the same in any case.
 
-    Returns:
-        None if the marts know one of the names in no case: nothing can be found.
+    Raises:
+        UnknownNameError: the marts know no such repository, author or language; it says which.
     """
     names = {}
     for name, query in NAME_QUERIES.items():
         if (wanted := getattr(filters, name)) is not None:
+            wanted = plain(cut_bytes(wanted, QUERY_BYTES))
             with connection.cursor() as cursor:
-                rows.execute(cursor, query, (plain(cut_bytes(wanted, QUERY_BYTES)),))
+                rows.execute(cursor, query, (wanted,))
                 row = cursor.fetchone()
             if row is None:
-                return None
+                raise UnknownNameError(f"the marts know no {NAMED[name]} {wanted!r}")
             names[name] = row[0]
     return replace(filters, **names)
 

@@ -55,7 +55,7 @@ def print_answer(console: Console, answer: SearchAnswer, *, explain: bool) -> No
         for line in answer.explanation:
             console.print(Text(printable(line), style="dim"))
     if not answer.results:
-        console.print("Nothing found.")
+        console.print(Text(printable(f"Nothing found: {answer.unknown}." if answer.unknown else "Nothing found.")))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=True)
     table.add_column("score")

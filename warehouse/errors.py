@@ -3,6 +3,9 @@
 EXIT_FAILED = 1
 """Nothing, or not all, of what was asked for was done."""
 
+EXIT_USAGE = 2
+"""What was asked for makes no sense."""
+
 
 class PlimsollError(Exception):
     """A failure that the user can act on.

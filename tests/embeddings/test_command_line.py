@@ -85,10 +85,7 @@ def test_status_tells_a_change_of_model(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("sync", "--collection", "nope"), "nope: there is no such collection. Use pr_index or file_changes"),
         (("sync", "--repo", "acme/none"), "acme/none: the marts have no such repository"),
-        (("search", "x", "--merged-since", "2024-02-01", "--merged-until", "2024-01-01"), "--merged-since is after"),
-        (("search", " "), "the query is empty"),
         (("search", "anything"), "the collection pr_index does not exist yet. Run python -m embeddings sync"),
         (("evaluate",), "no pull request that closes an issue"),
         (("enrich",), "no model server is set. Set OPENAI_API_KEY, or OPENAI_BASE_URL"),
@@ -111,16 +108,51 @@ def test_an_estimate_of_judging_needs_no_key(run: Any, warehouse: extensions.con
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "message"),
     [
-        ("search",), ("search", "x", "--similar-to", "a/b#1"), ("search", "--similar-to", "nonsense"),
-        ("search", "x", "--repo", "no-owner"), ("search", "x", "--merged-since", "yesterday"),
-        ("sync", "--batch-size", "0"),
+        (("search",), "Give either a query or --similar-to"),
+        (("search", "x", "--similar-to", "a/b#1"), "Give either a query or --similar-to"),
+        (("search", "--similar-to", "nonsense"), "'nonsense' is not of the form owner/name#number"),
+        (("search", "x", "--repo", "no-owner"), "'no-owner' is not of the form owner/name"),
+        (("search", "x", "--merged-since", "yesterday"), "yesterday"),
+        (("search", "x", "--merged-since", "2024-02-01", "--merged-until", "2024-01-01"), "--merged-since is after"),
+        (("search", " "), "the query is empty"),
+        (("sync", "--batch-size", "0"), "0 is not in the range"),
+        (("sync", "--collection", "nope"), "nope: there is no such collection. Use pr_index or file_changes"),
     ],
-)  # fmt: skip
-def test_wrong_arguments_are_told_apart(run: Any, arguments: tuple[str, ...]) -> None:
+)
+def test_wrong_arguments_are_told_apart(run: Any, arguments: tuple[str, ...], message: str) -> None:
     code, _, err = run(*arguments)
-    assert code == 2 and err.startswith("error: ") and err.count("\n") == 1
+    assert code == 2 and err.startswith("error: ") and message in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "what"),
+    [
+        (("--author", "[nobody]"), "author '[nobody]'"),
+        (("--repo", "acme/none"), "repository 'acme/none'"),
+        (("--language", "Runic"), "language 'Runic'"),
+    ],
+)
+def test_a_name_that_the_marts_do_not_know_is_named(
+    run: Any, warehouse: extensions.connection, narrowed: tuple[str, ...], what: str
+) -> None:
+    put(warehouse, [PullRequest(1, "Retry uploads", author="jane", files=[File("src/a.py", 3)])])
+    assert run("sync")[0] == 0
+    for query in (("uploads",), ("#1",), ("--similar-to", "acme/ship#1")):
+        assert run("search", *query, *narrowed) == (0, f"Nothing found: the marts know no {what}.\n", "")
+        assert json.loads(run("search", *query, *narrowed, "--json")[1])["results"] == []
+    # a login may be written as on GitHub
+    assert len(json.loads(run("search", "uploads", "--author", "@Jane", "--json")[1])["results"]) == 1
+
+
+def test_like_what_is_not_there(run: Any, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1)])
+    assert run("sync")[0] == 0
+    put(warehouse, [PullRequest(2)])
+    for number, message in ((2, "not among the vectors. Run python -m embeddings sync"), (3, "the marts have no such")):
+        code, _, err = run("search", "--similar-to", f"acme/ship#{number}")
+        assert code == 1 and err.startswith(f"error: acme/ship#{number}: ") and message in err
 
 
 def test_an_unknown_model_is_named(run: Any, monkeypatch: pytest.MonkeyPatch, warehouse: extensions.connection) -> None:

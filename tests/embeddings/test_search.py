@@ -215,7 +215,7 @@ def test_similar_leaves_itself_out(searcher: Searcher) -> None:
     answer = searcher.similar("ACME/ship", 1, limit=3)
     assert 1 not in {result.pr_number for result in answer.results}
     assert len(answer.results) == 3
-    with pytest.raises(PlimsollError, match="acme/ship#99: no such pull request"):
+    with pytest.raises(PlimsollError, match="acme/ship#99: the marts have no such pull request"):
         searcher.similar("acme/ship", 99)
 
 
