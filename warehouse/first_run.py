@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -39,6 +39,7 @@ def run_everything(settings: Settings, repositories: Sequence[str], owners: Sequ
     """
     started = time.monotonic()
     postgres.connect(settings).close()
+    began = datetime.now(UTC)
     is_sample = not repositories and not owners
     environment = dict(os.environ)
     if not sys.stdout.isatty():
@@ -59,9 +60,9 @@ def run_everything(settings: Settings, repositories: Sequence[str], owners: Sequ
         names = [argument for name in repositories for argument in ("--repo", name)]
         names += [argument for name in owners for argument in ("--org", name)]
         loaded = _step("Load", [sys.executable, "-m", "ingestion", "github", *names], environment)
-    if loaded not in (0, EXIT_FAILED) or not _has_loaded(settings):
+    if loaded not in (0, EXIT_FAILED) or not _has_loaded(settings, began):
         raise PlimsollError(
-            "nothing was loaded", where="make run", remedy="See the message above", exit_code=loaded or 1
+            "nothing was loaded", where="make run", remedy="See the message above", exit_code=loaded or EXIT_FAILED
         )
     # unit tests are about the models' text, not about these data
     options = ["--quiet", "--warn-error", "--exclude-resource-type", "unit_test"]
@@ -79,7 +80,8 @@ def run_everything(settings: Settings, repositories: Sequence[str], owners: Sequ
         search = [sys.executable, "-m", "embeddings", "search", "--limit", "5", "--", question]
         subprocess.run(search, cwd=ROOT, env=environment, check=False)
     summary.show_places(settings, question)
-    click.echo(f"\nDone in {time.monotonic() - started:.0f} s.")
+    took = f"{time.monotonic() - started:.0f} s"
+    click.echo(f"\nDone in {took}, but not all could be loaded: see above." if loaded else f"\nDone in {took}.")
     return loaded
 
 
@@ -131,7 +133,15 @@ def _wait_for(ready: Path, server: "subprocess.Popen[bytes]") -> str:
     raise PlimsollError("the sample organisation's server did not start", remedy="LOG_LEVEL=DEBUG shows why")
 
 
-def _has_loaded(settings: Settings) -> bool:
-    with postgres.connect(settings) as connection, connection.cursor() as cursor:
-        cursor.execute("select to_regclass('raw_github.pull_requests') is not null")
-        return bool(cursor.fetchone()[0])  # type: ignore[index]
+def _has_loaded(settings: Settings, since: datetime) -> bool:
+    """Whether a load since then has read a repository, or a part of one."""
+    with closing(postgres.connect(settings)) as connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('raw_github.sync_runs') is not null")
+        if cursor.fetchone() != (True,):
+            return False
+        cursor.execute(
+            "select exists (select from raw_github.sync_runs where started_at >= %s and repository <> '*' "
+            "and (status in ('done', 'partial') or row_count > 0))",
+            (since,),
+        )
+        return cursor.fetchone() == (True,)

@@ -1,12 +1,17 @@
 """The one command: its steps use the settings' warehouse, the sample meets no real token, titles stay text."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from ingestion import DATASET
+from ingestion.ledger import Ledger
+from ingestion.sources.github.reports import Report, Step
 from warehouse import first_run
 from warehouse.errors import PlimsollError
+from warehouse.postgres import connect
 from warehouse.settings import Settings, load_settings
 
 
@@ -39,6 +44,33 @@ def test_steps_use_the_database_of_the_environment_not_that_of_the_file(
             patch.setenv(name, value)
         assert load_settings().database.url == settings.database.url
     assert environments[0].get("DATABASE_URL") == settings.database.url
+
+
+@pytest.mark.parametrize(("status", "stopped_at"), [(None, "Load"), ("busy", "Load"), ("done", "Build the marts")])
+def test_a_load_of_nothing_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, status: str | None, stopped_at: str
+) -> None:
+    def load(status: str) -> None:
+        with closing(connect(settings, autocommit=True)) as connection:
+            ledger = Ledger(connection, DATASET)
+            ledger.open(["owner/name"])
+            ledger.close(Report("owner/name", status=status, steps=[Step("list")]))
+
+    steps = []
+
+    def step(name: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        steps.append(name)
+        if name == "Load" and status:
+            load(status)
+        return 1
+
+    # what was loaded before does not count
+    load("done")
+    monkeypatch.setattr(first_run, "_step", step)
+    with pytest.raises(PlimsollError) as raised:
+        first_run.run_everything(settings, ["owner/name"], [])
+    assert steps[-1] == stopped_at
+    assert ("nothing was loaded" in str(raised.value)) == (stopped_at == "Load")
 
 
 def test_sample_meets_no_token_of_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
