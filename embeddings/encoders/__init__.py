@@ -32,7 +32,14 @@ def choose(settings: Settings) -> Encoder:
     """
     local = _local(settings)
     if local is not None:
-        return local()
+        encoder = local()
+        if settings.embedding_dimensions not in (None, encoder.dimension):
+            logger.warning(
+                "EMBEDDING_DIMENSIONS is for the models of a server: %s has %d dimensions",
+                encoder.model,
+                encoder.dimension,
+            )
+        return encoder
     from embeddings.encoders.openai import OpenAIEncoder
 
     return OpenAIEncoder.from_settings(settings)

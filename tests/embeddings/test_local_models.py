@@ -43,6 +43,15 @@ def test_a_text_has_the_same_vector_in_any_company(model: Encoder) -> None:
     np.testing.assert_allclose(alone, among, atol=1e-5)
 
 
+def test_a_length_that_a_local_model_cannot_have_is_not_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for dimensions, warnings in ((None, 0), (256, 0), (512, 1)):
+        assert choose(load_settings(PLIMSOLL_HOME=tmp_path, embedding_dimensions=dimensions)).dimension == 256
+        assert len(caplog.records) == warnings
+    assert "EMBEDDING_DIMENSIONS" in caplog.text and "256" in caplog.text
+
+
 @given(st.text(max_size=300))
 @hypothesis_settings(deadline=None)
 def test_any_text_has_a_finite_direction_or_none(text: str) -> None:
