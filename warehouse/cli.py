@@ -55,6 +55,9 @@ def run(command: click.Command, program: str) -> None:
         code = EXIT_FAILED
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         code = fail(f"Postgres: {one_line(str(error))}. {postgres.REMEDY}", EXIT_FAILED)
+    except PermissionError as error:
+        remedy = "Run as the account that it belongs to, or set PLIMSOLL_HOME to a folder of yours"
+        code = fail(f"{error.filename or 'a file'}: {error.strerror}. {remedy}", EXIT_FAILED)
     except Exception as error:
         code = fail(f"unexpected {type(error).__name__}: {error}. LOG_LEVEL=DEBUG shows where", EXIT_FAILED)
     sys.exit(code)

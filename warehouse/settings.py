@@ -340,10 +340,15 @@ def load_settings(**overrides: object) -> Settings:
             programs.
 
     Raises:
-        PlimsollError: a value is malformed; the message names each variable and never shows its value.
+        PlimsollError: a value is malformed, or `.env` cannot be read; the message names each variable and never shows
+            its value.
     """
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
+    except UnicodeDecodeError:
+        raise PlimsollError(
+            "the file is not UTF-8", where=str(Settings.model_config["env_file"]), remedy="Save it as UTF-8"
+        ) from None
     except ValidationError as error:
         problems = "; ".join(
             f"{str(problem['loc'][-1]).upper() + ': ' if problem['loc'] else ''}"

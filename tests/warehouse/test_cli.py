@@ -1,10 +1,12 @@
 """The command lines: what goes wrong is one line."""
 
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from warehouse import cli
@@ -44,3 +46,19 @@ def test_no_argument_explains_the_commands(monkeypatch: pytest.MonkeyPatch, caps
         cli.run(main, "python -m warehouse")
     assert ended.value.code == 2
     assert "Commands:" in capsys.readouterr().err
+
+
+def test_folder_of_another_account_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def look() -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/srv/theirs/postgres")
+
+    monkeypatch.setattr("sys.argv", ["look"])
+    with pytest.raises(SystemExit) as ended:
+        cli.run(look, "look")
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: /srv/theirs/postgres: Permission denied. ") and "PLIMSOLL_HOME" in said
+    assert said.count("\n") == 1

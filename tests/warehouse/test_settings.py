@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from warehouse import dbt
 from warehouse.errors import PlimsollError
-from warehouse.settings import ROOT, Connection, load_settings, socket_folder
+from warehouse.settings import ROOT, Connection, Settings, load_settings, socket_folder
 
 URLS = {
     "percent-encoded password": "postgresql://ann:p%40ss%C3%A9%2Fword@db.example:6432/plimsoll?sslmode=require",
@@ -218,6 +218,15 @@ def test_malformed_setting_is_named_without_its_value(
     assert said in str(raised.value)
     assert "s3cret" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_file_in_another_encoding_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes("PGUSER=Jérôme\n".encode("latin-1"))
+    monkeypatch.setitem(Settings.model_config, "env_file", file)
+    with pytest.raises(PlimsollError, match="UTF-8") as raised:
+        load_settings()
+    assert str(raised.value).startswith(f"{file}: ")
 
 
 def test_empty_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
