@@ -84,7 +84,7 @@ def github(
         until += timedelta(days=1, microseconds=-1)
     if since is not None and until is not None and since > until:
         raise click.UsageError("--since is after --until: nothing could be loaded.")
-    loading.check_names(repositories)
+    loading.check_names(repositories, owners)
     settings = load_settings()
     options = Options(
         since=since,
@@ -217,7 +217,8 @@ def show_estimate(estimates: Any, as_json: bool) -> int:
         table.add_column("repository")
         for heading in ("pull requests", "to load", "requests", "by REST", "points", "minutes"):
             table.add_column(heading, justify="right")
-        for e in estimates:
+        known = [e for e in estimates if not e.error]
+        for e in known:
             table.add_row(
                 e.repository,
                 f"{e.pull_requests:,}",
@@ -227,11 +228,12 @@ def show_estimate(estimates: Any, as_json: bool) -> int:
                 f"{e.points:,}",
                 f"{e.minutes:.1f}",
             )
-        if len(estimates) > 1:
+        if len(known) > 1:
             numbers = ("pull_requests", "to_load", "requests", "rest_requests", "points")
-            totals = [f"{sum(getattr(e, number) for e in estimates):,}" for number in numbers]
-            table.add_row("all of them", *totals, f"{sum(e.minutes for e in estimates):.1f}")
-        cli.console(TABLE_WIDTH).print(table)
+            totals = [f"{sum(getattr(e, number) for e in known):,}" for number in numbers]
+            table.add_row("all of them", *totals, f"{sum(e.minutes for e in known):.1f}")
+        if known:
+            cli.console(TABLE_WIDTH).print(table)
     for e in estimates:
         if e.error:
             click.echo(f"error: {e.repository}: {e.error}", err=True)

@@ -28,7 +28,7 @@ from ingestion.sources.github.extraction import Extraction
 from ingestion.sources.github.owners import Candidate, repositories_of, selected
 from ingestion.sources.github.packages import Package
 from ingestion.sources.github.reports import Options, Progress, Report, Step
-from warehouse.errors import PlimsollError, one_line
+from warehouse.errors import EXIT_USAGE, PlimsollError, one_line
 from warehouse.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 PIPELINE = "github"
 LOADING_LOCK = (0x504C494D, 0)
 """Advisory lock around a load: all runs share dlt's staging tables and its state."""
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")
+_OWNER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+_NAME = re.compile(rf"{_OWNER.pattern}/[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True)
@@ -361,12 +362,21 @@ def _stopping_at_interrupt(stop: threading.Event) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Refuse malformed repository names before anything is asked.
+def check_names(repositories: Sequence[str], owners: Sequence[str]) -> None:
+    """Refuse malformed names before anything is asked.
 
     Raises:
-        PlimsollError: a name is not `owner/name`.
+        PlimsollError: a repository's name is not `owner/name`, or an owner's is not one word.
     """
-    for name in names:
+    for name in repositories:
         if not _NAME.fullmatch(name):
-            raise PlimsollError(f"'{name}' is not a repository's name", remedy="Write it as owner/name", exit_code=2)
+            raise PlimsollError(
+                f"'{name}' is not a repository's name", remedy="Write it as owner/name", exit_code=EXIT_USAGE
+            )
+    for owner in owners:
+        if not _OWNER.fullmatch(owner):
+            raise PlimsollError(
+                f"'{owner}' is not the name of an organisation or user",
+                remedy="Write it as in github.com/NAME; a repository goes with --repo",
+                exit_code=EXIT_USAGE,
+            )

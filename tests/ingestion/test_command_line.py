@@ -86,6 +86,7 @@ def closed_port() -> int:
         (("--repo", "harbour works/quay"), ["'harbour works/quay'", "owner/name"]),
         (("--repo", "a/b;drop"), ["'a/b;drop'", "owner/name"]),
         (("--repo", "a/"), ["'a/'", "owner/name"]),
+        (("--org", "a/b"), ["'a/b'", "--repo"]),
         (("--repo", QUAYSIDE, "--since", "yesterday"), ["'yesterday' is not a date", "2024-01-31"]),
         (("--repo", QUAYSIDE, "--since", "2024-02-30"), ["'2024-02-30' is not a date"]),
         (("--repo", QUAYSIDE, "--since", "2024-02-02", "--until", "2024-01-01"), ["--since is after --until"]),
@@ -163,9 +164,14 @@ def test_no_token_at_all_is_one_line(command: CommandLine, monkeypatch: pytest.M
 
 def test_unreachable_github_is_one_line(command: CommandLine) -> None:
     address = f"http://127.0.0.1:{closed_port()}"
-    ended = command("github", "--repo", QUAYSIDE, GITHUB_API_URL=address, GITHUB_GRAPHQL_URL=f"{address}/graphql")
-    assert (ended.code, len(ended.errors)) == (1, 1)
-    assert "GITHUB_API_URL" in ended.errors[0]
+    for options, table in (((), "failed"), (("--estimate",), "")):
+        ended = command(
+            "github", "--repo", QUAYSIDE, *options, GITHUB_API_URL=address, GITHUB_GRAPHQL_URL=f"{address}/graphql"
+        )
+        assert (ended.code, len(ended.errors)) == (1, 1)
+        assert "no connection to GitHub (" in ended.errors[0] and "GITHUB_API_URL" in ended.errors[0]
+        # what could not be asked has no numbers
+        assert table in ended.out and bool(table) == bool(ended.out)
 
 
 def test_unreachable_postgres_is_one_line_without_the_password(command: CommandLine) -> None:

@@ -26,7 +26,7 @@ import httpx
 import orjson
 
 from ingestion.sources.github.tokens import Token, TokenPool
-from warehouse.errors import PlimsollError
+from warehouse.errors import PlimsollError, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -211,8 +211,7 @@ class GitHubClient:
                 continue
             except (httpx.HTTPError, json.JSONDecodeError) as error:
                 faults += 1
-                what = "an answer that was cut" if isinstance(error, json.JSONDecodeError) else type(error).__name__
-                self._retry(faults, f"{what} from GitHub", spent, url)
+                self._retry(faults, _fault(error), spent, url)
                 continue
             waits, faults = self._handle_refusal(token, response, waits, faults, points, spent, url)
 
@@ -278,11 +277,11 @@ class GitHubClient:
             self._tokens.rest(token, now + SECONDARY_WAIT_SECONDS * 2 ** min(waits - 1, 4))
         logger.info("GitHub reports %s for %s", reason, token.name)
 
-    def pause(self, attempt: int, spent: Spent) -> None:
+    def pause(self, attempt: int, spent: Spent, reason: str = "a fault on GitHub's side") -> None:
         """Wait a moment before trying again what failed for no reason of ours; the longer the more often it did."""
         # full jitter, so that workers that failed together do not come back together
         longest = min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2 ** (attempt - 1))
-        self._wait(random.uniform(0.5, 1.0) * longest, "a fault on GitHub's side", spent)  # noqa: S311
+        self._wait(random.uniform(0.5, 1.0) * longest, reason, spent)  # noqa: S311
 
     def _retry(self, faults: int, what: str, spent: Spent, url: str) -> None:
         if faults >= ATTEMPTS:
@@ -292,7 +291,7 @@ class GitHubClient:
                 remedy="Check GITHUB_API_URL and the network, then run again: it goes on where it stopped",
             )
         logger.debug("%s; trying again", what)
-        self.pause(faults, spent)
+        self.pause(faults, spent, what)
 
     def _wait(self, seconds: float, reason: str, spent: Spent) -> None:
         if seconds > ANNOUNCE_SECONDS and self._is_news(time.time() + seconds):
@@ -313,6 +312,15 @@ class GitHubClient:
     def _check_stop(self) -> None:
         if self._stop.is_set():
             raise StoppedError
+
+
+def _fault(error: httpx.HTTPError | json.JSONDecodeError) -> str:
+    """What went wrong on the way, for people."""
+    if isinstance(error, json.JSONDecodeError):
+        return "an answer from GitHub that was cut"
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return f"no connection to GitHub ({one_line(str(error)) or 'no answer'})"
+    return f"{type(error).__name__} from GitHub"
 
 
 def parse(content: bytes) -> Any:
