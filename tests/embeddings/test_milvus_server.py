@@ -21,9 +21,11 @@ from tests.embeddings.test_search import FLEET
 from tests.embeddings.test_sync import AWKWARD_PATHS
 from warehouse.settings import Settings
 
-pytestmark = pytest.mark.skipif(
-    not milvus_server.is_installed(), reason="no Milvus server here: pip install milvus==2.3.5"
-)
+pytestmark = [
+    pytest.mark.skipif(not milvus_server.is_installed(), reason="no Milvus server here: pip install milvus==2.3.5"),
+    # two servers of one machine want the same ports
+    pytest.mark.xdist_group("milvus server"),
+]
 
 
 @pytest.fixture(scope="module")
