@@ -36,6 +36,8 @@ def differences(left: Contents, right: Contents) -> list[str]:
             if one is None or other is None:
                 found.append(f"{table} {key}: only in the {'second' if one is None else 'first'}")
                 continue
+            if one == other:
+                continue
             found += [
                 f"{table} {key}.{column}: {one[column]!r} against {other[column]!r}"
                 for column in one
@@ -50,6 +52,8 @@ def wrong_update_times(before: Contents, after: Contents) -> list[str]:
     for table in KEYS:
         for key in before[table].keys() & after[table].keys():
             one, other = before[table][key], after[table][key]
+            if one == other:
+                continue
             has_changed = any(one[column] != other[column] for column in one if column != "updated_at")
             has_moved = one["updated_at"] != other["updated_at"]
             if has_changed != has_moved:
