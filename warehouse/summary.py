@@ -121,13 +121,15 @@ def _rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
 def _table(
     console: Console, title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]
 ) -> None:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim")
+    table = Table(box=None, header_style="dim")
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="right" if place in right else "left", no_wrap=heading != "title")
     for row in rows:
         # titles come from anybody: what looks like markup is text
         table.add_row(*(Text(printable(cell)) for cell in row))
     console.print()
+    # a table folds its own title at its own width
+    console.print(Text(title, style="bold"))
     console.print(table)
 
 
