@@ -162,6 +162,15 @@ class RawStore:
                 key = "url" if column.endswith("url") else "name_with_owner"
                 cursor.execute(query, {"old": before[key], "new": after[key], "id": after["id"]})
 
+    def mark_deleted(self, repository_id: int) -> int:
+        """Note of every pull request of a repository that GitHub has it no more; of how many that is news."""
+        if not self.exists("pull_requests"):
+            return 0
+        query = sql.SQL("update {} set deleted_at = now() where repository_id = %s and deleted_at is null")
+        with self._connection.cursor() as cursor:
+            cursor.execute(query.format(self._name("pull_requests")), (repository_id,))
+            return int(cursor.rowcount)
+
     def prepare(self) -> None:
         """Index what every run looks up; dlt makes none of these."""
         with self._connection.cursor() as cursor:

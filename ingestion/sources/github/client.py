@@ -58,6 +58,10 @@ class NotFoundError(Exception):
     """GitHub has no such thing, or the token may not see it."""
 
 
+class NoAccessError(NotFoundError):
+    """GitHub has it, and says that the token may not see it."""
+
+
 class StoppedError(Exception):
     """The run was asked to stop."""
 

@@ -17,7 +17,7 @@ from ingestion.sources.github.known import Known
 from ingestion.sources.github.owners import Candidate
 from ingestion.sources.github.packages import Package, Piece
 from ingestion.sources.github.reports import Options, Progress, Report, Step
-from ingestion.sources.github.repository_run import End, RepositoryRun, RunContext
+from ingestion.sources.github.repository_run import End, GoneError, RepositoryRun, RunContext
 from ingestion.sources.github.shaping import Rows
 from ingestion.sources.github.verification import read_accounts
 from warehouse.errors import PlimsollError, one_line
@@ -200,6 +200,13 @@ class Extraction:
             end = RepositoryRun(self._context, candidate, report).run()
         except StoppedError:
             report.status, report.error = "stopped", "stopped before it was done; run again to go on"
+        except GoneError:
+            report.status = "unreadable"
+            report.error = (
+                "the repository is gone from GitHub, or private now: its pull requests leave the marts with the next "
+                "build. Name it no longer, or give the token access"
+            )
+            end.rows = self._unreadable(candidate.name)
         except NotFoundError as error:
             report.status = "unreadable"
             report.error = (

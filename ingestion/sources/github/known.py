@@ -47,6 +47,9 @@ class Known(Protocol):
     def rename(self, before: Row, after: Row) -> None:
         """Give the rows of a renamed repository its new name and addresses."""
 
+    def mark_deleted(self, repository_id: int) -> int:
+        """Note of every pull request of a repository that GitHub has it no more; of how many that is news."""
+
 
 class NothingKnown:
     """Knows no tables: every pull request that is listed counts as changed, and may have been loaded before."""
@@ -76,3 +79,6 @@ class NothingKnown:
 
     def rename(self, before: Row, after: Row) -> None:  # noqa: D102
         pass
+
+    def mark_deleted(self, repository_id: int) -> int:  # noqa: D102
+        return 0

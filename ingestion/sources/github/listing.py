@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ingestion.sources.github import documents
-from ingestion.sources.github.client import GitHubClient, NotFoundError, QueryTooHeavyError, Spent
+from ingestion.sources.github.answers import HIDDEN_TYPES
+from ingestion.sources.github.client import GitHubClient, NoAccessError, NotFoundError, QueryTooHeavyError, Spent
 from ingestion.sources.github.connections import PAGE
 from ingestion.sources.github.pull_requests import Entry
 from ingestion.sources.github.shaping import Json
@@ -148,9 +149,11 @@ class PullRequestList:
 
 
 def raise_if_unreadable(errors: Iterable[Mapping[str, Any]]) -> None:
-    """Raise NotFoundError for errors that say that the thing is not there, or not for this token."""
+    """Raise NotFoundError for errors that say that the thing is not there, NoAccessError for those that say to whom."""
     for error in errors:
-        if error.get("type") in ("NOT_FOUND", "FORBIDDEN", "INSUFFICIENT_SCOPES"):
+        if error.get("type") in HIDDEN_TYPES:
+            raise NoAccessError(str(error.get("message")))
+        if error.get("type") == "NOT_FOUND":
             raise NotFoundError(str(error.get("message")))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ingestion.sources.github import patches, tables
 from ingestion.sources.github.accounts import AccountBook
 from ingestion.sources.github.batch_size import BatchSize
-from ingestion.sources.github.client import GitHubClient, StoppedError
+from ingestion.sources.github.client import GitHubClient, NoAccessError, NotFoundError, StoppedError
 from ingestion.sources.github.hydration import Hydrator
 from ingestion.sources.github.known import Known
 from ingestion.sources.github.listing import OVERLAP, SETTLED, ListPage, PullRequestList, changed, moment, vanished
@@ -21,10 +21,14 @@ from ingestion.sources.github.packages import Piece
 from ingestion.sources.github.pull_requests import Entry
 from ingestion.sources.github.reports import Options, Progress, Report
 from ingestion.sources.github.shaping import Row, Rows, repository_row
-from ingestion.sources.github.verification import still_there
+from ingestion.sources.github.verification import is_there, still_there
 from warehouse.errors import PlimsollError
 
 logger = logging.getLogger(__name__)
+
+
+class GoneError(NotFoundError):
+    """A public repository is gone, and its pull requests with it."""
 
 
 @dataclass
@@ -117,7 +121,7 @@ class RepositoryRun:
         """Do it.
 
         Raises:
-            NotFoundError: the repository cannot be read.
+            NotFoundError: the repository cannot be read; GoneError if that cannot be for want of access.
             PlimsollError: something failed; what is complete by then is on its way to be loaded.
         """
         options = self._options
@@ -132,7 +136,14 @@ class RepositoryRun:
         listing = PullRequestList(
             self._context.client, self._candidate.name, self._listing.spent, with_counts=self._whole
         )
-        page = listing.first(self._context.accounts.take())
+        try:
+            page = listing.first(self._context.accounts.take())
+        except NoAccessError:
+            raise
+        except NotFoundError:
+            if stored is not None:
+                self._look_whether_gone(stored)
+            raise
         repository_id = int(page.repository["databaseId"])
         name = page.repository["nameWithOwner"]
         self._report.repository, self._report.repository_id = name, repository_id
@@ -186,6 +197,25 @@ class RepositoryRun:
         # only what is new: another run may have been told about patches since this one began
         anew = {key: value for key, value in memory.items() if remembered.get(key) != value}
         return End(self._report, anew or None, rows)
+
+    def _look_whether_gone(self, stored: Row) -> None:
+        """Mark all pull requests of a repository as deleted if GitHub knows it neither by its name nor by its id.
+
+        To whoever lost access to a private one it looks deleted: there nothing is marked. A public one all may see.
+
+        Raises:
+            GoneError: they are marked.
+            PlimsollError: GitHub does not say whether it is there.
+        """
+        known, repository_id = self._context.known, stored["id"]
+        # another run that reads it has found it
+        if stored["is_private"] or not known.lock(repository_id):
+            return
+        step = self._report.step("reconcile")
+        if is_there(self._context.client, stored["node_id"], step.spent):
+            return
+        step.deleted = known.mark_deleted(repository_id)
+        raise GoneError
 
     def _repository_rows(self, page: ListPage, stored: Row | None) -> Rows:
         rows = self._context.accounts.moved(page.accounts, page.repository["url"])

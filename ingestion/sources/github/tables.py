@@ -52,7 +52,7 @@ REPOSITORIES = Table(
         "updated_at": "timestamp",
         "pushed_at": "timestamp",
         "pull_requests_total": "bigint",
-        # when a run first found the repository gone or unreadable; null while it can be read
+        # when a run first could not read the repository; null while it can be read
         "unreadable_at": "timestamp",
     },
 )

@@ -41,6 +41,15 @@ def still_there(client: GitHubClient, node_ids: list[str], repository_node_id: s
     }
 
 
+def is_there(client: GitHubClient, node_id: str, spent: Spent) -> bool:
+    """Whether GitHub knows an object by its GraphQL id, whatever it is called now.
+
+    Raises:
+        PlimsollError: GitHub does not say.
+    """
+    return _by_ids(client, "Exists", [node_id], spent)[node_id] is not None
+
+
 def read_accounts(client: GitHubClient, node_ids: list[str], spent: Spent) -> dict[str, Json | None]:
     """Accounts as they are now.
 
