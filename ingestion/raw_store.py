@@ -72,8 +72,9 @@ class RawStore:
         return str(row[0]) if row else None
 
     def repository(self, name: str) -> Row | None:
-        """The row of a repository, by its name as stored, without regard to case."""
-        found = self._select(tables.REPOSITORIES, sql.SQL("lower(name_with_owner) = lower(%s)"), (name,))
+        """The row of a repository, by its name as stored, without regard to case; of several, that which has it now."""
+        named = sql.SQL("lower(name_with_owner) = lower(%s) order by unreadable_at is not null, _dlt_load_id desc")
+        found = self._select(tables.REPOSITORIES, named, (name,))
         return found[0] if found else None
 
     def missing_repositories(self, owner: str, listed: Sequence[int]) -> list[str]:

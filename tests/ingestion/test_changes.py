@@ -356,6 +356,22 @@ def test_public_repository_that_is_gone_takes_its_pull_requests_along(
     assert service is not None and marked(loaded, service) == (0, len(service.pull_requests))
 
 
+def test_repository_in_whose_place_there_is_another_is_gone(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    total = len(repository.pull_requests)
+    api.mutate.delete_repository(repository)
+    follower = api.mutate.create_repository("quayside")
+    for _ in range(2):
+        assert run(loaded, QUAYSIDE).is_complete
+        assert marked(loaded, repository) == (total, total)
+        assert one(loaded, "repositories", "unreadable_at is not null", repository) == (True,)
+        assert one(loaded, "repositories", "name_with_owner, unreadable_at", follower) == (QUAYSIDE, None)
+    api.log.clear()
+    assert run(loaded, QUAYSIDE).is_complete
+    assert [request.operation for request in api.log] == ["List"]
+
+
 def test_public_repository_that_comes_back_brings_its_pull_requests(
     loaded: Settings, api: GitHubDouble, repository: Repository
 ) -> None:

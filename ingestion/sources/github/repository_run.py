@@ -141,8 +141,8 @@ class RepositoryRun:
         except NoAccessError:
             raise
         except NotFoundError:
-            if stored is not None:
-                self._look_whether_gone(stored)
+            if stored is not None and self._is_gone(stored):
+                raise GoneError from None
             raise
         repository_id = int(page.repository["databaseId"])
         name = page.repository["nameWithOwner"]
@@ -159,6 +159,9 @@ class RepositoryRun:
         remembered = self._context.memory.get(str(repository_id), {})
         self._whole = self._whole and bool(remembered.get("watermark"))
         rows = self._repository_rows(page, stored)
+        if stored is not None and stored["id"] != repository_id and self._is_gone(stored):
+            # another one has its name now
+            rows[tables.REPOSITORIES].append(stored | {"unreadable_at": datetime.now(UTC)})
         self._size = BatchSize(min(options.batch_size, 100), remembered.get("batch_size"))
         self._patches = options.with_patches if options.with_patches is not None else remembered.get("with_patches")
         self._known = self._context.known.pull_requests(repository_id, with_patches=lacks_patches(options, remembered))
@@ -198,24 +201,24 @@ class RepositoryRun:
         anew = {key: value for key, value in memory.items() if remembered.get(key) != value}
         return End(self._report, anew or None, rows)
 
-    def _look_whether_gone(self, stored: Row) -> None:
-        """Mark all pull requests of a repository as deleted if GitHub knows it neither by its name nor by its id.
+    def _is_gone(self, stored: Row) -> bool:
+        """Whether a repository that its name leads to no more is gone; if so, its pull requests are marked as deleted.
 
-        To whoever lost access to a private one it looks deleted: there nothing is marked. A public one all may see.
+        To whoever lost access to a private one it looks deleted: of those none is said to be gone. A public one all may
+        see.
 
         Raises:
-            GoneError: they are marked.
             PlimsollError: GitHub does not say whether it is there.
         """
         known, repository_id = self._context.known, stored["id"]
         # another run that reads it has found it
         if stored["is_private"] or not known.lock(repository_id):
-            return
+            return False
         step = self._report.step("reconcile")
         if is_there(self._context.client, stored["node_id"], step.spent):
-            return
-        step.deleted = known.mark_deleted(repository_id)
-        raise GoneError
+            return False
+        step.deleted += known.mark_deleted(repository_id)
+        return True
 
     def _repository_rows(self, page: ListPage, stored: Row | None) -> Rows:
         rows = self._context.accounts.moved(page.accounts, page.repository["url"])
