@@ -46,7 +46,7 @@ from (
 ) as known
 where
     known.repo_name = any(%(repositories)s)
-    and not exists (select from marts.{{mart}} where {{id}} = known.id)
+    and not exists (select from marts.{{mart}} where {{id}} = known.id and {{is_whole}})
 order by 1
 """
 
@@ -122,7 +122,9 @@ class Changes:
 
     def gone(self, repositories: Sequence[str]) -> list[str]:
         """The ids that the ledger or the lexical index has and the marts have no more."""
-        query = GONE.format(indexed=self._indexed, id=self._source.id, mart=self._collection.mart)
+        query = GONE.format(
+            indexed=self._indexed, id=self._source.id, mart=self._collection.mart, is_whole=self._source.is_whole
+        )
         with self._connection.cursor() as cursor:
             rows.execute(cursor, query, self._parameters(repositories))
             return [row[0] for row in cursor.fetchall()]

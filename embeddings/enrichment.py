@@ -476,11 +476,17 @@ def _ask(client: "OpenAI", model: str, row: dict[str, Any]) -> Answer:
             content=content,
             is_refusal=bool(message.refusal) or choice.finish_reason == "content_filter",
             # a server of one's own may not count
-            input_tokens=int(usage.prompt_tokens) if usage else _estimated_input(row),
-            output_tokens=int(usage.completion_tokens) if usage else len(content.encode()) // BYTES_PER_TOKEN,
+            input_tokens=_count(usage, "prompt_tokens", _estimated_input(row)),
+            output_tokens=_count(usage, "completion_tokens", len(content.encode()) // BYTES_PER_TOKEN),
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise InvalidAnswerError(f"not a chat completion: {type(error).__name__}") from None
+
+
+def _count(usage: object, name: str, estimated: int) -> int:
+    """What the server counts, where it does."""
+    counted = getattr(usage, name, None)
+    return counted if isinstance(counted, int) else estimated
 
 
 def _strict_schema() -> dict[str, Any]:

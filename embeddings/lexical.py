@@ -173,19 +173,19 @@ class LexicalIndex:
         ranking = np.argsort(-scores, kind="stable")
         if condition.sql:
             # most filters leave enough of the best; only where they do not, all that they leave is looked up
-            best = ranking[: limit * LOOKED_AT]
+            best = _first(ranking, scores, limit * LOOKED_AT)
             ids = self._ids(documents[best], condition)
             if len(ids) < limit and len(best) < len(ranking):
                 ids = self._ids(None, condition)
-            ranking = ranking[np.isin(documents[ranking], list(ids))][:limit]
-        else:
-            ranking = ranking[:limit]
+            ranking = ranking[np.isin(documents[ranking], list(ids))]
+        ranking = _first(ranking, scores, limit)
+        if not condition.sql:
             ids = self._ids(documents[ranking])
         found = zip(documents[ranking].tolist(), scores[ranking].tolist(), strict=True)
         return sorted(
             ((ids[document], score) for document, score in found if document in ids),
             key=lambda each: (-each[1], each[0]),
-        )
+        )[:limit]
 
     def _scores(self, wanted: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """(the numbers of all documents with any of the terms, ascending; their BM25 scores)."""
@@ -254,6 +254,13 @@ class LexicalIndex:
                 cursor.execute(f"select count(*), coalesce(nullif(avg(length), 0), 1) from {self.documents}")
                 self._size, self._newest = cursor.fetchone() or (0, 1.0), newest
         return self._size
+
+
+def _first(ranking: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:
+    """The first of a ranking, with all that score as the last of them: which of these stay is decided by their ids."""
+    if count >= len(ranking):
+        return ranking
+    return ranking[: np.searchsorted(-scores[ranking], -scores[ranking[count - 1]], side="right")]
 
 
 def words_sha256(document: Document) -> str:

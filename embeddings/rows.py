@@ -20,7 +20,7 @@ COMMENTS = 60
 
 PULL_REQUESTS = f"""
 with pull_requests as (
-    select * from marts.repo_prs where {{condition}}
+    select * from marts.repo_prs as mart where {{condition}}
 ),
 
 commits as (
@@ -97,7 +97,7 @@ left join conversations on pull_requests.pr_id = conversations.pr_id
 
 FILE_CHANGE_ROWS = """
 with files as (
-    select * from marts.file_changes where {condition}
+    select * from marts.file_changes as mart where {condition}
 )
 
 select
@@ -118,26 +118,37 @@ class RowSource:
     Attributes:
         query: the rows; `{condition}` narrows the mart.
         id: the document's id, as an expression of SQL on the mart's or the query's columns.
+        is_whole: a condition on the mart's rows: whether the query has them.
         document: a row → its document.
     """
 
     query: str
     id: str
+    is_whole: str
     document: Callable[[Mapping[str, Any]], Document]
 
 
 SOURCES: dict[str, RowSource] = {
-    PR_INDEX.alias: RowSource(PULL_REQUESTS, "repo_name || '#' || pr_number", pull_request_document),
+    PR_INDEX.alias: RowSource(PULL_REQUESTS, "repo_name || '#' || pr_number", "true", pull_request_document),
     FILE_CHANGES.alias: RowSource(
-        FILE_CHANGE_ROWS, "repo_name || '#' || pr_number || ':' || file_path", file_change_document
+        FILE_CHANGE_ROWS,
+        "repo_name || '#' || pr_number || ':' || file_path",
+        # one mart may have been built without the other
+        "pr_id in (select pr_id from marts.repo_prs)",
+        file_change_document,
     ),
 }
 
 
 def count_by_repository(connection: PsycopgConnection, collection: Collection) -> dict[str, int]:
     """Repository → how many documents the marts have of it."""
+    is_whole = SOURCES[collection.alias].is_whole
     with connection.cursor() as cursor:
-        execute(cursor, f"select repo_name, count(*) from marts.{collection.mart} group by 1 order by 1", ())
+        execute(
+            cursor,
+            f"select repo_name, count(*) from marts.{collection.mart} where {is_whole} group by 1 order by 1",
+            (),
+        )
         return dict(cursor.fetchall())
 
 
@@ -178,14 +189,27 @@ def stream(
 
 
 def rows_by_key(
-    connection: PsycopgConnection, collection: Collection, keys: Sequence[tuple[Any, ...]]
+    connection: PsycopgConnection,
+    collection: Collection,
+    keys: Sequence[tuple[Any, ...]],
+    condition: str = "",
+    parameters: Sequence[object] = (),
 ) -> list[dict[str, Any]]:
-    """The rows with these keys, (repo_name, pr_number[, file_path]); those that are gone are left out."""
+    """The rows with these keys, (repo_name, pr_number[, file_path]); those that are gone are left out.
+
+    Args:
+        connection: the warehouse.
+        collection: whose rows.
+        keys: their keys.
+        condition: what the mart's rows, named `mart`, must meet besides; empty for nothing.
+        parameters: the condition's.
+    """
     if not keys:
         return []
     columns = "repo_name, pr_number, file_path" if collection is FILE_CHANGES else "repo_name, pr_number"
+    narrowed = f"({columns}) in %s" + (f" and {condition}" if condition else "")
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        execute(cursor, SOURCES[collection.alias].query.format(condition=f"({columns}) in %s"), (tuple(keys),))
+        execute(cursor, SOURCES[collection.alias].query.format(condition=narrowed), (tuple(keys), *parameters))
         return [dict(row) for row in cursor.fetchall()]
 
 

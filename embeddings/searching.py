@@ -227,10 +227,12 @@ class Searcher:
         except UnknownNameError as error:
             return SearchAnswer("dense", [], [*explanation, str(error)], str(error))
         expression = " and ".join(part for part in (filters.expression(), f"id != {literal(id)}") if part)
-        nearest = self._asked(PR_INDEX, lambda name: self.store.search(name, found[0]["vector"], expression, limit))
+        depth = max(DEPTH, limit)
+        nearest = self._asked(PR_INDEX, lambda name: self.store.search(name, found[0]["vector"], expression, depth))
         # opposite vectors have a cosine of -1, the same ones by rounding a little more than 1
         hits = [(hit, min(max(cosine, 0.0), 1.0)) for hit, cosine in nearest]
-        return SearchAnswer("dense", self._results(PR_INDEX, hits, "dense", self._text(id)), explanation)
+        results = self._results(PR_INDEX, hits, "dense", self._text(id), filters, limit)
+        return SearchAnswer("dense", results, explanation)
 
     def _text(self, id: str) -> str:
         """A pull request's title and body; empty if it has left the marts."""
@@ -277,8 +279,9 @@ class Searcher:
             explanation.append(
                 f"lexical: {len(lexical)} documents for the terms {', '.join(dict.fromkeys(query_terms))}"
             )
+            hits = fuse(lexical, [])
             return SearchAnswer(
-                "lexical", self._results(collection, fuse(lexical, [])[:limit], "lexical", query), explanation
+                "lexical", self._results(collection, hits, "lexical", query, filters, limit), explanation
             )
         dense = self._dense(collection, query, filters, depth)
         lexical = pending.result()
@@ -294,7 +297,7 @@ class Searcher:
             # more results must not change the first ones, so what is deeper comes after them
             first = {id for id, _ in fused}
             fused += [(id, 0.0) for id, _ in fuse(lexical[DEPTH:], dense[DEPTH:]) if id not in first]
-        return SearchAnswer(name, self._results(collection, fused[:limit], name, query), explanation)
+        return SearchAnswer(name, self._results(collection, fused, name, query, filters, limit), explanation)
 
     def _lexical(
         self, collection: Collection, query_terms: Sequence[str], filters: Filters, depth: int
@@ -341,14 +344,35 @@ class Searcher:
         return name
 
     def _results(
-        self, collection: Collection, hits: Sequence[tuple[str, float]], route: str, query: str
+        self,
+        collection: Collection,
+        hits: Sequence[tuple[str, float]],
+        route: str,
+        query: str,
+        filters: Filters,
+        limit: int,
     ) -> list[SearchResult]:
-        """The hits with what the marts know of them now; those that have left the marts drop out."""
-        found = {}
-        for row in rows.rows_by_key(self._connection, collection, [_key(id) for id, _ in hits]):
-            document = rows.SOURCES[collection.alias].document(row)
-            found[document.id] = (row, best_passage(document, query))
-        return [_result(collection, found[id][0], score, route, found[id][1]) for id, score in hits if id in found]
+        """The first hits with what the marts know of them now.
+
+        Milvus knows what was so at the last sync: what has left the marts since, or meets the filters no more, drops
+        out, and those behind it move up.
+        """
+        condition = filters.condition(collection)
+        results: list[SearchResult] = []
+        for start in range(0, len(hits), limit):
+            part = hits[start : start + limit]
+            found = {}
+            for row in rows.rows_by_key(
+                self._connection, collection, [_key(id) for id, _ in part], condition.sql, condition.parameters
+            ):
+                document = rows.SOURCES[collection.alias].document(row)
+                found[document.id] = (row, best_passage(document, query))
+            results += [
+                _result(collection, found[id][0], score, route, found[id][1]) for id, score in part if id in found
+            ]
+            if len(results) >= limit:
+                break
+        return results[:limit]
 
 
 class UnknownNameError(Exception):

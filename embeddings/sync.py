@@ -18,7 +18,7 @@ from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 from embeddings import ledger as ledgers
 from embeddings import rows
 from embeddings.changes import Change, Changes
-from embeddings.collections import Collection
+from embeddings.collections import PR_INDEX, Collection
 from embeddings.documents import Document
 from embeddings.encoders import Encoder, Vector
 from embeddings.encoders.base import encode_views
@@ -104,6 +104,7 @@ class CollectionSync:
         self._lexical.prepare()
         current = self._store.alias_target(self.collection.alias)
         name = self._name(current, full_refresh)
+        self._check(repository, Ledger(self._writer, name))
         report = SyncReport(self.collection.alias, name, self._encoder.model)
         # before the collection is made: a kill between the two must not leave one that nobody knows
         ledgers.record_collection(self._writer, self.collection, name, self._encoder.model, self._encoder.dimension)
@@ -149,6 +150,7 @@ class CollectionSync:
         name = self._name(current, full_refresh)
         counts = rows.count_by_repository(self._reader, self.collection)
         ledger, changes = Ledger(self._writer, name), Changes(self._reader, self.collection, name)
+        self._check(repository, ledger)
         repositories = self._repositories(counts, ledger, repository, is_new=name != current)
         # making a table locks it, and the other connection reads it
         self._writer.commit()
@@ -186,13 +188,18 @@ class CollectionSync:
         known = {*counts, *ledger.count_by_repository(), *self._lexical.repositories()}
         if repository is None:
             return sorted(known)
-        matches = [name for name in known if name.lower() == repository.lower()]
-        if not matches:
-            raise rows.no_such_repository(repository)
         if is_new:
             logger.warning("%s is filled anew, so all repositories are synced", self.collection.alias)
             return sorted(known)
-        return matches
+        return [name for name in known if name.lower() == repository.lower()]
+
+    def _check(self, repository: str | None, ledger: Ledger) -> None:
+        """Refuse a repository that is nowhere, before anything is made."""
+        # not this collection's alone: the pull requests of one may change no file
+        in_marts = rows.count_by_repository(self._reader, PR_INDEX)
+        known = {*in_marts, *ledger.count_by_repository(), *self._lexical.repositories()}
+        if repository is not None and repository.lower() not in map(str.lower, known):
+            raise rows.no_such_repository(repository)
 
     def _sync_repository(
         self,

@@ -261,7 +261,9 @@ def _embed(client: "OpenAI", model: str, texts: list[str], options: dict[str, An
     try:
         by_index = {item.index: np.asarray(item.embedding, dtype=np.float32) for item in answer.data}
         vectors = [by_index[index] for index in range(len(texts))]
-        tokens = answer.usage.total_tokens if answer.usage else sum(map(_estimated_tokens, texts))
+        counted = answer.usage.total_tokens if answer.usage else None
+        # some servers count none, and say so in their own ways
+        tokens = counted if isinstance(counted, int) else sum(map(_estimated_tokens, texts))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidAnswerError(f"not a vector for each text: {type(error).__name__}") from None
     if any(vector.ndim != 1 or not len(vector) for vector in vectors):

@@ -120,3 +120,17 @@ def test_after_a_sync_a_search_reads_the_index_alone(sidecar: Sidecar, warehouse
         cursor.execute("select relpages, relallvisible from pg_class where oid = 'search.pr_index_postings'::regclass")
         [(pages, visible)] = cursor.fetchall()
     assert pages == visible > 0
+
+
+def test_where_scores_are_equal_more_results_change_none_before_them(warehouse: extensions.connection) -> None:
+    ledger.prepare(warehouse)
+    index = LexicalIndex(warehouse, PR_INDEX)
+    index.prepare()
+    # the order of writing is not that of the ids
+    index.write([document(number, "Common thing") for number in range(40, 0, -1)])
+    condition = Filters(repo_name="acme/ship").condition(PR_INDEX)
+    put(warehouse, [PullRequest(number, "Common thing") for number in range(1, 41)])
+    for narrowed in (Condition(), condition):
+        whole = index.search(["common"], narrowed, 40)
+        assert len(whole) == 40 and len({score for _, score in whole}) == 1
+        assert all(index.search(["common"], narrowed, limit) == whole[:limit] for limit in (1, 3, 7, 39))

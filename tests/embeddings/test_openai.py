@@ -88,6 +88,17 @@ def test_what_passes_is_sat_out(remote: Settings, openai_double: OpenAIDouble, f
     assert len(openai_double.embedding_requests) == len(faults) + 1
 
 
+@pytest.mark.parametrize("usage", [None, {}, {"total_tokens": None}, {"total_tokens": "12"}])
+def test_a_server_that_does_not_count_is_estimated(
+    remote: Settings, openai_double: OpenAIDouble, usage: dict[str, Any] | None
+) -> None:
+    data = [{"index": 0, "embedding": vector_of("one").tolist()}]
+    openai_double.misbehave = fail_first(FaultError(200, {"data": data, "usage": usage}))
+    encoder = make(remote)
+    assert encoder.encode(["one"])[0] is not None
+    assert (len(openai_double.embedding_requests), encoder.usage.tokens) == (1, 1)
+
+
 @pytest.mark.parametrize("as_date", [False, True])
 def test_retry_after_is_kept_by_every_request(remote: Settings, openai_double: OpenAIDouble, as_date: bool) -> None:
     value = formatdate(time.time() + 2, usegmt=True) if as_date else "1"

@@ -291,6 +291,23 @@ def test_a_search_outlives_a_restart_of_the_warehouse(settings: Settings) -> Non
         assert searcher.search("losing files when the connection drops").results == before
 
 
+def test_results_meet_the_filters_as_the_marts_are_now(settings: Settings) -> None:
+    query, feature = "losing files when the connection drops", Filters(feature=True)
+    with searching(settings) as searcher, closing(connect(settings, autocommit=True)) as connection:
+        assert numbers(searcher, query, filters=feature) == [1]
+        cursor = connection.cursor()
+        cursor.execute("update marts.repo_prs set is_feature = pr_number = 2")
+        for kind in ("pr", "file"):
+            assert set(numbers(searcher, query, kind=kind, filters=feature)) <= {2}
+            assert set(numbers(searcher, "Повторять неудачные загрузки", kind=kind, filters=feature)) <= {2}
+        assert {each.pr_number for each in searcher.similar("acme/ship", 3, filters=feature).results} <= {2}
+        # what is behind those that have left moves up
+        first, second, *others = numbers(searcher, query)
+        cursor.execute("delete from marts.repo_prs where pr_number in %s", ((first, second),))
+        assert numbers(searcher, query, limit=2) == others[:2]
+        assert len(searcher.similar("acme/ship", others[0], limit=2).results) == 2
+
+
 def test_a_search_without_the_tables_of_a_sync_says_so(settings: Settings) -> None:
     with searching(settings) as searcher, closing(connect(settings, autocommit=True)) as connection:
         connection.cursor().execute("drop schema search cascade")

@@ -197,6 +197,35 @@ def test_one_repository_is_synced_alone(sidecar: Sidecar, warehouse: extensions.
     assert "acme/ship#3" not in sidecar.entities()
 
 
+def test_a_repository_without_file_changes_is_synced_alone(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1, files=[]), PullRequest(2, repo_name="acme/web", files=[File("a.py", 1)])])
+    for alias in ("pr_index", "file_changes"):
+        sidecar.sync(alias)
+        assert sidecar.sync(alias, repository="acme/ship").documents == (alias == "pr_index")
+    before = sidecar.store.collections()
+    for options in ({}, {"full_refresh": True}):
+        with pytest.raises(PlimsollError, match="the marts have no such repository"):
+            sidecar.sync("file_changes", repository="acme/none", **options)
+    assert sidecar.store.collections() == before
+
+
+def test_files_whose_pull_request_the_marts_lack_are_no_drift(
+    sidecar: Sidecar, warehouse: extensions.connection
+) -> None:
+    put(warehouse, [PullRequest(number, files=[File("a.py", 1)]) for number in (1, 2)])
+    sidecar.sync("file_changes")
+    # one mart was built, the other was not
+    with warehouse.cursor() as cursor:
+        cursor.execute("delete from marts.repo_prs where pr_number = 1")
+    warehouse.commit()
+    for options, deleted in (({}, 1), ({"full_refresh": True}, 0)):
+        assert sidecar.sync("file_changes", **options).deleted == deleted
+        assert list(sidecar.entities("file_changes")) == ["acme/ship#2:a.py"]
+        [_, found] = status(sidecar.store, warehouse, (sidecar.encoder.model, None))
+        assert not found.has_drift
+        warehouse.commit()
+
+
 def test_unknown_repository_is_named(sidecar: Sidecar, warehouse: extensions.connection) -> None:
     put(warehouse, made_up(1))
     with pytest.raises(PlimsollError, match=r"acme/none: the marts have no such repository"):
