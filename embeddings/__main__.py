@@ -120,7 +120,7 @@ def search(
         raise click.UsageError("--similar-to finds pull requests: leave --kind file out.")
     filters = Filters(
         repo_name=repository,
-        author=author.removeprefix("@") if author else author,
+        author=author,
         merged_since=_day(merged_since),
         merged_until=_day(merged_until),
         high_risk=high_risk,
@@ -175,13 +175,19 @@ def enrich(repository: str | None, limit: int | None, max_usd: float | None, est
         planned = estimate_enrichment(connection, model, repository, limit)
         tables.print_enrichment(cli.console(), planned, is_estimate=True)
         enrichment = Enrichment(settings, connection, server, model)
-        with _progress() as progress:
-            task = progress.add_task("judging", total=planned.pull_requests)
-            report = enrichment.run(
-                repository, limit=limit, max_usd=max_usd, advance=lambda count: progress.advance(task, count)
-            )
-    tables.print_enrichment(cli.console(), report, is_estimate=False)
-    return FAILED if report.failed else 0
+        try:
+            with _progress() as progress:
+                task = progress.add_task("judging", total=planned.pull_requests)
+                enrichment.run(
+                    repository, limit=limit, max_usd=max_usd, advance=lambda count: progress.advance(task, count)
+                )
+        except BaseException:
+            # what was paid for is said, however it ended
+            if enrichment.report.input_tokens:
+                tables.print_enrichment(cli.console(), enrichment.report, is_estimate=False)
+            raise
+    tables.print_enrichment(cli.console(), enrichment.report, is_estimate=False)
+    return FAILED if enrichment.report.failed else 0
 
 
 @main.command()

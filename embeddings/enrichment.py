@@ -8,6 +8,8 @@ dlt; dbt takes it from there.
 import json
 import logging
 import math
+import shutil
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,7 +34,7 @@ from embeddings.openai_server import (
     is_unanswered,
 )
 from embeddings.prose import cut_bytes
-from warehouse.errors import PlimsollError
+from warehouse.errors import EXIT_USAGE, PlimsollError
 from warehouse.settings import Settings
 
 if TYPE_CHECKING:
@@ -217,6 +219,9 @@ class Enrichment:
         connection: the warehouse, for reading.
         server: the chat model's server.
         model: the chat model.
+
+    Attributes:
+        report: what the run has done so far, also of one that fails.
     """
 
     def __init__(self, settings: Settings, connection: PsycopgConnection, server: OpenAIServer, model: str) -> None:
@@ -224,6 +229,7 @@ class Enrichment:
         self._connection = connection
         self._server = server
         self._model = model
+        self.report = EnrichmentReport(model)
         self._has_given_up = Event()
         self._failures_in_a_row = 0
         self._lock = Lock()
@@ -248,13 +254,15 @@ class Enrichment:
             PlimsollError: the repository is unknown, or the server failed; what was judged before is kept.
         """
         if max_usd is not None and math.isnan(max_usd):
-            raise PlimsollError("it is not a number", where="--max-usd", remedy="Give it dollars, such as 0.50")
+            raise PlimsollError(
+                "it is not a number", where="--max-usd", remedy="Give it dollars, such as 0.50", exit_code=EXIT_USAGE
+            )
         if max_usd is not None and price(self._model, 0, 0) is None:
             raise PlimsollError(
                 f"the price of {self._model} is not known, so --max-usd cannot be kept",
                 remedy=f"Use --limit, or one of the models {', '.join(PRICES)}",
             )
-        report = EnrichmentReport(self._model, cost_usd=price(self._model, 0, 0))
+        report = self.report = EnrichmentReport(self._model, cost_usd=price(self._model, 0, 0))
         candidates = _candidates(self._connection, repository, limit)
         report.pull_requests = len(candidates)
         if candidates and max_usd is not None and not _affordable(self._model, candidates[:1], max_usd):
@@ -281,10 +289,10 @@ class Enrichment:
                         outcomes.append(outcome)
                         advance(1)
                 finally:
+                    report.add(outcomes)
                     # what was paid for is kept, whatever happened in the middle of the package
                     asked = zip(package, outcomes, strict=False)
                     load([entry for row, outcome in asked if (entry := outcome.kept(row, self._model)) is not None])
-                report.add(outcomes)
                 if errors := [outcome.error for outcome in outcomes if outcome.error is not None]:
                     raise errors[0]
                 has_answered = has_answered or not all(outcome.rejection for outcome in outcomes)
@@ -525,7 +533,11 @@ def _loader(settings: Settings) -> Iterator[Callable[[Sequence[dict[str, Any]]],
     dlt.config["runtime.log_level"] = "ERROR"
     parent = settings.home / "dlt"
     parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="enrichment-", dir=parent) as folder:
+    prefix = f"enrichment-{zlib.crc32(settings.database.url.encode()):08x}-"
+    # one run at a time works for a database: these were left by runs that were killed
+    for left in parent.glob(f"{prefix}*"):
+        shutil.rmtree(left)
+    with TemporaryDirectory(prefix=prefix, dir=parent) as folder:
         pipeline = dlt.pipeline(
             "enrichment",
             pipelines_dir=folder,

@@ -14,7 +14,7 @@ RouteName = Literal["direct", "lexical", "dense", "hybrid"]
 
 _REPO = r"(?P<repo>[\w.-]+/[\w.-]+)"
 _PULL_REQUEST = (
-    re.compile(rf"^(?:https?://[^/\s]+/)?{_REPO}/pull/(?P<number>\d{{1,9}})(?:[/?#]\S*)?$"),
+    re.compile(rf"^(?:https?://[^/\s]+/|[^/\s]+\.[^/\s]+/)?{_REPO}/pull/(?P<number>\d{{1,9}})(?:[/?#]\S*)?$"),
     re.compile(rf"^{_REPO}#(?P<number>\d{{1,9}})$"),
     re.compile(r"^(?:(?:pr|pull|pull request)\s*#?|#)(?P<number>\d{1,9})$", re.IGNORECASE),
 )

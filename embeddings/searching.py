@@ -40,6 +40,8 @@ DEPTH = 50
 QUERY_BYTES = 8_000
 # how long the collection behind an alias is taken for the same: asking takes as long as a good part of a search
 ALIAS_SECONDS = 1.0
+# somebody waits for the answer: a model server that fails gets less patience than from a sync
+QUERY_ATTEMPTS = 2
 EVERYTHING = Filters()
 NAME_QUERIES = {
     "repo_name": "select repo_name from marts.repo_prs where lower(repo_name) = lower(%s) limit 1",
@@ -183,7 +185,9 @@ class Searcher:
         return ask()
 
     def _search(self, query: str, kind: Kind, filters: Filters, limit: int) -> SearchAnswer:
-        collection = KINDS[kind]
+        collection = KINDS.get(kind)
+        if collection is None:
+            raise PlimsollError(f"there is nothing of kind {kind!r}", remedy=f"Ask for {' or '.join(KINDS)}")
         query = cut_bytes(query.replace("\x00", " "), QUERY_BYTES).strip()
         if not query:
             raise PlimsollError("the query is empty", remedy="Say what to look for", exit_code=EXIT_USAGE)
@@ -252,7 +256,7 @@ class Searcher:
     def encoder(self) -> Encoder:
         """The model, loaded when it is first needed."""
         if self._encoder is None:
-            self._encoder = choose(self._settings)
+            self._encoder = choose(self._settings, attempts=QUERY_ATTEMPTS)
         return self._encoder
 
     def _is_login(self, word: str, explanation: list[str]) -> bool:
@@ -389,6 +393,9 @@ def with_stored_names(connection: PsycopgConnection, filters: Filters) -> Filter
     for name, query in NAME_QUERIES.items():
         if (wanted := getattr(filters, name)) is not None:
             wanted = plain(cut_bytes(wanted, QUERY_BYTES))
+            if name == "author":
+                # as on GitHub
+                wanted = wanted.removeprefix("@")
             with connection.cursor() as cursor:
                 rows.execute(cursor, query, (wanted,))
                 row = cursor.fetchone()

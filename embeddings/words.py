@@ -13,6 +13,13 @@ _UNSPACED = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f\
 _LONGEST_WORD = 128
 _LETTERS = rf"[^\W_{_UNSPACED}]{{1,{_LONGEST_WORD}}}"
 _WORD = re.compile(rf"{_LETTERS}(?:'{_LETTERS})?|(?P<unspaced>[{_UNSPACED}]+)")
+# what a word has or has not without being another: points of Hebrew and Arabic, the variant of a sign
+_OPTIONAL = re.compile(
+    "[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670"
+    "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\ufe00-\ufe0f]"
+)
+# where the scripts whose vowels are marks lie
+_MARKED_SCRIPTS = range(0x300, 0x12000)
 # the same for ASCII, which nearly every text is, in half the time
 _ASCII_LETTERS = rf"[^\W_]{{1,{_LONGEST_WORD}}}"
 _ASCII_WORD = re.compile(f"{_ASCII_LETTERS}(?:'{_ASCII_LETTERS})?", re.ASCII)
@@ -50,12 +57,28 @@ def terms(text: str) -> list[str]:
     if text.isascii():
         return [*chain.from_iterable(map(_of_word, _ASCII_WORD.findall(text))), *compounds]
     found: list[str] = []
-    for match in _WORD.finditer(text):
+    word = _WORD
+    if any(map(_is_mark, set(text))):
+        text, word = _OPTIONAL.sub("", text), _word_with_marks()
+    for match in word.finditer(text):
         if run := match["unspaced"]:
             found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
         else:
             found += _of_word(match.group())
     return found + compounds
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character) in ("Mn", "Mc")
+
+
+@lru_cache(maxsize=1)
+def _word_with_marks() -> re.Pattern[str]:
+    r"""As `_WORD`, for scripts whose vowels are marks beside the letters, which `\w` leaves out: of Hindi, say."""
+    candidates = (chr(number) for number in _MARKED_SCRIPTS)
+    marks = "".join(each for each in candidates if _is_mark(each) and not re.match(f"[{_UNSPACED}]", each))
+    letters = rf"[^\W_{_UNSPACED}](?:[^\W_{_UNSPACED}]|[{marks}]){{0,{_LONGEST_WORD - 1}}}"
+    return re.compile(rf"{letters}(?:'{letters})?|(?P<unspaced>[{_UNSPACED}]+)")
 
 
 @lru_cache(maxsize=50_000)

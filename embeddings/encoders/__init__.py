@@ -24,8 +24,12 @@ STATIC_MODELS = ("wordllama", "wordllama-l2-supercat-256")
 MINILM_MODELS = ("minilm", "all-minilm-l6-v2", "all-minilm-l6-v2-int8")
 
 
-def choose(settings: Settings) -> Encoder:
+def choose(settings: Settings, attempts: int | None = None) -> Encoder:
     """The encoder that the settings ask for, ready to encode.
+
+    Args:
+        settings: which one.
+        attempts: how often a server that fails is asked; as often as a sync has patience if None.
 
     Raises:
         PlimsollError: the model is unknown, not installed, or its server does not answer.
@@ -42,7 +46,7 @@ def choose(settings: Settings) -> Encoder:
         return encoder
     from embeddings.encoders.openai import OpenAIEncoder
 
-    return OpenAIEncoder.from_settings(settings)
+    return OpenAIEncoder.from_settings(settings, attempts)
 
 
 def configured(settings: Settings) -> tuple[str, int | None]:

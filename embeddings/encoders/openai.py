@@ -55,12 +55,20 @@ class OpenAIEncoder:
         dimension: the length of its vectors; shorter than the model's own where it can shorten them.
         known: where the model's own dimension is remembered; None if the dimension is asked for in each request.
         workers: requests in flight.
+        attempts: how often a server that fails is asked; as often as it has patience if None.
     """
 
     batch_size = 1024
 
     def __init__(
-        self, server: OpenAIServer, model: str, dimension: int, *, known: "_KnownDimensions | None", workers: int
+        self,
+        server: OpenAIServer,
+        model: str,
+        dimension: int,
+        *,
+        known: "_KnownDimensions | None",
+        workers: int,
+        attempts: int | None = None,
     ) -> None:
         self.model = model
         self.dimension = dimension
@@ -69,11 +77,12 @@ class OpenAIEncoder:
         self._known = known
         self._options: dict[str, Any] = {} if known else {"dimensions": dimension}
         self._workers = workers
+        self._attempts = attempts
         self._lock = Lock()
         self._has_answered = False
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: Settings, attempts: int | None = None) -> Self:
         """The encoder that the settings ask for.
 
         Raises:
@@ -83,8 +92,15 @@ class OpenAIEncoder:
         server = OpenAIServer.from_settings(settings, timeout=TIMEOUT_SECONDS)
         wanted = settings.embedding_dimensions
         known = _known_dimensions(settings, model)
-        dimension = wanted or known.get() or known.put(_probe(server, model))
-        return cls(server, model, dimension, known=None if wanted else known, workers=settings.max_workers)
+        dimension = wanted or known.get() or known.put(_probe(server, model, attempts))
+        return cls(
+            server,
+            model,
+            dimension,
+            known=None if wanted else known,
+            workers=settings.max_workers,
+            attempts=attempts,
+        )
 
     def encode(self, texts: Sequence[str]) -> list[Vector | None]:
         """A unit vector for each text; None for a text that the server refuses."""
@@ -92,7 +108,9 @@ class OpenAIEncoder:
         cut = [cut_bytes(text, TEXT_BYTES) for text in texts]
         batches = list(_batches(cut))
         with ThreadPoolExecutor(max_workers=min(self._workers, len(batches) or 1)) as pool:
-            answers = pool.map(lambda indexes: self._encode_batch([cut[index] for index in indexes]), batches)
+            answers = pool.map(
+                lambda indexes: self._encode_batch([cut[index] for index in indexes], self._attempts), batches
+            )
             for indexes, answer in zip(batches, answers, strict=True):
                 for index, vector in zip(indexes, answer, strict=True):
                     vectors[index] = vector
@@ -107,7 +125,7 @@ class OpenAIEncoder:
         price = PRICES.get(self.model)
         return None if price is None else tokens * price / 1_000_000
 
-    def _encode_batch(self, texts: list[str], attempts: int | None = None) -> list[Vector | None]:
+    def _encode_batch(self, texts: list[str], attempts: int | None) -> list[Vector | None]:
         """One request; if the server refuses it, or fails at it alone, its halves, down to the text that is to blame.
 
         Raises:
@@ -136,7 +154,7 @@ class OpenAIEncoder:
             return self._encode_batch([cut_bytes(text, size)], attempts)[0]
         if not self._has_answered:
             self._probe()
-        logger.warning("a document is set aside: %s refuses it: %s", self._server.where, refusal)
+        logger.warning("a text is set aside: %s refuses it: %s", self._server.where, refusal)
         return None
 
     def _probe(self) -> None:
@@ -240,10 +258,10 @@ def _known_dimensions(settings: Settings, model: str) -> _KnownDimensions:
     return _KnownDimensions(path, f"{server_name(settings)} {model}")
 
 
-def _probe(server: OpenAIServer, model: str) -> int:
+def _probe(server: OpenAIServer, model: str, attempts: int | None) -> int:
     """How long the model's vectors are, by asking for one."""
     try:
-        vectors, _ = server.call(lambda client: _embed(client, model, ["dimension"], {}))
+        vectors, _ = server.call(lambda client: _embed(client, model, ["dimension"], {}), attempts)
     except RefusedInputError as error:
         raise PlimsollError(
             f"it refuses the model {model}: {error}", where=server.where, remedy="Check EMBEDDING_MODEL"

@@ -142,7 +142,6 @@ def test_a_name_that_the_marts_do_not_know_is_named(
     for query in (("uploads",), ("#1",), ("--similar-to", "acme/ship#1")):
         assert run("search", *query, *narrowed) == (0, f"Nothing found: the marts know no {what}.\n", "")
         assert json.loads(run("search", *query, *narrowed, "--json")[1])["results"] == []
-    # a login may be written as on GitHub
     assert len(json.loads(run("search", "uploads", "--author", "@Jane", "--json")[1])["results"]) == 1
 
 

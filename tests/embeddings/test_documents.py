@@ -133,3 +133,13 @@ def test_terms_of_any_script_meet_their_query() -> None:
     assert terms("résumé") == terms("re\u0301sume\u0301") == ["résumé"]
     assert terms("ﬁle ＡＰＩ ｶﾀｶﾅ") == terms("file API カタカナ")
     assert "sum" not in terms("résumé") and terms("日's 本") == ["日", "s", "本"]
+
+
+def test_vowels_that_are_marks_belong_to_the_word() -> None:
+    assert terms("किताब") == ["किताब"] and terms("ভাষা") == ["ভাষা"]
+    assert not set(terms("है")) & set(terms("हो"))
+    # points are mostly left out
+    assert terms("مُحَمَّد") == terms("محمد") and terms("שָׁלוֹם") == terms("שלום")
+    # an emoji's variant is no word, and makes none longer
+    assert terms("1️⃣ ❤️ retry️") == terms("1 retry")
+    assert len(terms("की" * 200)) > 1

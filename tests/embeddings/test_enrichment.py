@@ -72,6 +72,50 @@ def test_the_hash_is_what_dbt_compares(remote: Settings, warehouse: extensions.c
         assert cursor.fetchall() == [(True,)]
 
 
+def test_a_run_that_ends_early_says_what_it_cost(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    def misbehave(path: str, request: dict[str, Any], number: int) -> None:
+        if number > 2:
+            raise FaultError(401)
+
+    openai_double.misbehave = misbehave
+    put(warehouse, [PullRequest(number) for number in range(1, 6)])
+    warehouse.rollback()
+    server = OpenAIServer.from_settings(remote, timeout=1.0, first_wait=0.002)
+    judging = Enrichment(remote, warehouse, server, MODEL)
+    with pytest.raises(PlimsollError, match="401"):
+        judging.run()
+    assert (judging.report.judged, judging.report.input_tokens, len(rows(warehouse))) == (2, 2000, 2)
+
+
+def test_what_a_killed_run_left_is_swept_away(remote: Settings, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1)])
+    parent = remote.home / "dlt"
+    with enrichment._loader(remote):
+        [prefix] = {path.name[:-8] for path in parent.glob("enrichment-*")}
+    for name in (f"{prefix}left", "enrichment-another"):
+        (parent / name).mkdir()
+    assert run(remote, warehouse).judged == 1
+    assert [path.name for path in parent.glob("enrichment-*")] == ["enrichment-another"]
+
+
+@pytest.mark.parametrize("counted", [{}, {"prompt_tokens": None, "completion_tokens": None}, None])
+def test_a_server_that_does_not_count_is_estimated(
+    remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble, counted: dict[str, Any] | None
+) -> None:
+    def misbehave(path: str, request: dict[str, Any], number: int) -> None:
+        message = {"role": "assistant", "content": json.dumps(openai_double.judgement("Title: A"))}
+        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+        raise FaultError(200, {"id": "1", "object": "chat.completion", "choices": choices, "usage": counted})
+
+    openai_double.misbehave = misbehave
+    put(warehouse, [PullRequest(1)])
+    report = run(remote, warehouse)
+    assert (report.judged, report.failed, len(openai_double.chats)) == (1, 0, 1)
+    assert 0 < report.input_tokens < 5000
+
+
 def test_faults_that_pass_are_sat_out(
     remote: Settings, warehouse: extensions.connection, openai_double: OpenAIDouble
 ) -> None:

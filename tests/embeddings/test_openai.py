@@ -23,7 +23,8 @@ from embeddings.encoders.openai import (
     _estimated_tokens,
     _known_dimensions,
 )
-from embeddings.openai_server import OpenAIServer
+from embeddings.openai_server import ATTEMPTS, OpenAIServer
+from embeddings.searching import QUERY_ATTEMPTS
 from tests.embeddings.openai_double import DIMENSION, FaultError, OpenAIDouble, vector_of
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings, load_settings
@@ -39,11 +40,11 @@ def remote(tmp_path: Any, openai_double: OpenAIDouble) -> Settings:
     )
 
 
-def make(remote: Settings, timeout: float = 5.0) -> OpenAIEncoder:
+def make(remote: Settings, timeout: float = 5.0, attempts: int | None = None) -> OpenAIEncoder:
     """An encoder with little patience."""
     server = OpenAIServer.from_settings(remote, timeout=timeout, first_wait=0.002)
     known = _known_dimensions(remote, "text-embedding-3-small")
-    return OpenAIEncoder(server, "text-embedding-3-small", DIMENSION, known=known, workers=4)
+    return OpenAIEncoder(server, "text-embedding-3-small", DIMENSION, known=known, workers=4, attempts=attempts)
 
 
 def assert_right(encoder: OpenAIEncoder, texts: list[str]) -> None:
@@ -86,6 +87,18 @@ def test_what_passes_is_sat_out(remote: Settings, openai_double: OpenAIDouble, f
     openai_double.misbehave = fail_first(*faults)
     assert_right(make(remote), ["one", "two"])
     assert len(openai_double.embedding_requests) == len(faults) + 1
+
+
+def test_patience_is_what_is_asked_for(remote: Settings, openai_double: OpenAIDouble) -> None:
+    openai_double.misbehave = fail_first(*[FaultError(500)] * 100)
+    asked = []
+    for attempts in (QUERY_ATTEMPTS, None):
+        openai_double.embedding_requests.clear()
+        with pytest.raises(PlimsollError, match="HTTP 500"):
+            make(remote, attempts=attempts).encode(["one"])
+        asked.append(len(openai_double.embedding_requests))
+    # the last look is at a plain text: is it the text or the server?
+    assert asked == [QUERY_ATTEMPTS + FEW_ATTEMPTS, ATTEMPTS + FEW_ATTEMPTS]
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"total_tokens": None}, {"total_tokens": "12"}])

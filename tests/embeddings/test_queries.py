@@ -26,6 +26,8 @@ from tests.embeddings.test_documents import pull_request_row
         ("acme/ship#123", "direct", {"repo_name": "acme/ship", "number": 123}),
         ("https://github.com/acme/ship/pull/123/files", "direct", {"repo_name": "acme/ship", "number": 123}),
         ("https://ghe.example.org/acme/ship/pull/123", "direct", {"repo_name": "acme/ship", "number": 123}),
+        ("github.com/acme/ship/pull/123", "direct", {"repo_name": "acme/ship", "number": 123}),
+        ("src/acme/ship/pull/123", "direct", {"path": "src/acme/ship/pull/123"}),
         ("@jane", "direct", {"author": "jane"}),
         ("author: dependabot[bot]", "direct", {"author": "dependabot[bot]"}),
         ("src/upload.py", "direct", {"path": "src/upload.py"}),

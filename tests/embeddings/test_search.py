@@ -316,7 +316,14 @@ def test_a_search_without_the_tables_of_a_sync_says_so(settings: Settings) -> No
                 searcher.search(query)
 
 
+def test_an_author_may_be_named_as_on_github(searcher: Searcher) -> None:
+    plain = numbers(searcher, "uploads and tables", filters=Filters(author="jane"))
+    assert numbers(searcher, "uploads and tables", filters=Filters(author="@Jane")) == plain != []
+
+
 def test_a_search_for_nothing_is_refused(searcher: Searcher) -> None:
+    with pytest.raises(PlimsollError, match="kind 'files'. Ask for pr or file"):
+        searcher.search("uploads", kind="files")  # type: ignore[arg-type]
     for query in ("uploads", "#3"):
         with pytest.raises(PlimsollError, match="the limit is 0"):
             searcher.search(query, limit=0)
