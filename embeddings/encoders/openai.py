@@ -13,7 +13,6 @@ import numpy as np
 from embeddings.encoders.base import Usage, Vector, unit
 from embeddings.openai_server import (
     REMEDY,
-    UNANSWERED_ATTEMPTS,
     InvalidAnswerError,
     OpenAIServer,
     RefusedInputError,
@@ -42,8 +41,10 @@ BYTES_PER_TOKEN = 4
 TIMEOUT_SECONDS = 60.0
 PROBE_TIMEOUT_SECONDS = 5.0
 PLAIN_TEXT = "a text that any model takes"
-# in search of the text at which a server fails that is well otherwise
+# before a server that fails is asked for a plain text, which tells whether it fails at this one
 FEW_ATTEMPTS = 3
+# in search of that text, by whether there are several left: to ask for their halves is to ask again
+ATTEMPTS_AT = {True: 1, False: FEW_ATTEMPTS}
 
 
 class OpenAIEncoder:
@@ -107,10 +108,9 @@ class OpenAIEncoder:
         vectors: list[Vector | None] = [None] * len(texts)
         cut = [cut_bytes(text, TEXT_BYTES) for text in texts]
         batches = list(_batches(cut))
+        attempts = min(self._attempts or FEW_ATTEMPTS, FEW_ATTEMPTS)
         with ThreadPoolExecutor(max_workers=min(self._workers, len(batches) or 1)) as pool:
-            answers = pool.map(
-                lambda indexes: self._encode_batch([cut[index] for index in indexes], self._attempts), batches
-            )
+            answers = pool.map(lambda indexes: self._encode_batch([cut[index] for index in indexes], attempts), batches)
             for indexes, answer in zip(batches, answers, strict=True):
                 for index, vector in zip(indexes, answer, strict=True):
                     vectors[index] = vector
@@ -125,7 +125,7 @@ class OpenAIEncoder:
         price = PRICES.get(self.model)
         return None if price is None else tokens * price / 1_000_000
 
-    def _encode_batch(self, texts: list[str], attempts: int | None) -> list[Vector | None]:
+    def _encode_batch(self, texts: list[str], attempts: int) -> list[Vector | None]:
         """One request; if the server refuses it, or fails at it alone, its halves, down to the text that is to blame.
 
         Raises:
@@ -135,29 +135,36 @@ class OpenAIEncoder:
             return self._request(texts, attempts)
         except RefusedInputError as error:
             refusal = error
-        except ServerFailedError as failure:
+        except ServerFailedError:
             # servers of one's own fail at a text where they should refuse it; one that is down fails at any
+            self._probe(self._attempts)
             try:
-                self._probe()
-            except ServerFailedError:
-                raise failure from None
-            refusal, attempts = RefusedInputError(failure.reason), FEW_ATTEMPTS
+                # it may have been down, and be back
+                return self._request(texts, ATTEMPTS_AT[len(texts) > 1])
+            except RefusedInputError as error:
+                refusal = error
+            except ServerFailedError as failure:
+                refusal = RefusedInputError(failure.reason)
         if len(texts) > 1:
             middle = len(texts) // 2
-            return self._encode_batch(texts[:middle], attempts) + self._encode_batch(texts[middle:], attempts)
-        return [self._shortened(texts[0], refusal, attempts)]
+            return [
+                vector
+                for half in (texts[:middle], texts[middle:])
+                for vector in self._encode_batch(half, ATTEMPTS_AT[len(half) > 1])
+            ]
+        return [self._shortened(texts[0], refusal)]
 
-    def _shortened(self, text: str, refusal: RefusedInputError, attempts: int | None) -> Vector | None:
+    def _shortened(self, text: str, refusal: RefusedInputError) -> Vector | None:
         """A text that was refused: cut further if it was too long for this model, else set aside."""
         size = len(text.encode()) // 2
         if refusal.is_too_long and size >= SHORTEST_BYTES:
-            return self._encode_batch([cut_bytes(text, size)], attempts)[0]
+            return self._encode_batch([cut_bytes(text, size)], FEW_ATTEMPTS)[0]
         if not self._has_answered:
-            self._probe()
+            self._probe(FEW_ATTEMPTS)
         logger.warning("a text is set aside: %s refuses it: %s", self._server.where, refusal)
         return None
 
-    def _probe(self) -> None:
+    def _probe(self, attempts: int | None) -> None:
         """Ask for the vector of a plain text: a server that refuses it, too, must not empty the index.
 
         Raises:
@@ -165,7 +172,7 @@ class OpenAIEncoder:
             PlimsollError: it refuses it.
         """
         try:
-            self._request([PLAIN_TEXT], FEW_ATTEMPTS)
+            self._request([PLAIN_TEXT], attempts)
         except RefusedInputError as error:
             raise PlimsollError(
                 f"it refuses every text for the model {self.model}: {error}",
@@ -174,11 +181,7 @@ class OpenAIEncoder:
             ) from None
 
     def _request(self, texts: list[str], attempts: int | None) -> list[Vector | None]:
-        # in search of the text at which the server hangs, one silence is enough to look at the halves
-        unanswered = 1 if attempts and len(texts) > 1 else UNANSWERED_ATTEMPTS
-        vectors, tokens = self._server.call(
-            lambda client: _embed(client, self.model, texts, self._options), attempts, unanswered
-        )
+        vectors, tokens = self._server.call(lambda client: _embed(client, self.model, texts, self._options), attempts)
         for vector in vectors:
             if len(vector) != self.dimension:
                 remedy = "Set EMBEDDING_DIMENSIONS to what it makes"

@@ -98,7 +98,7 @@ def test_patience_is_what_is_asked_for(remote: Settings, openai_double: OpenAIDo
             make(remote, attempts=attempts).encode(["one"])
         asked.append(len(openai_double.embedding_requests))
     # the last look is at a plain text: is it the text or the server?
-    assert asked == [QUERY_ATTEMPTS + FEW_ATTEMPTS, ATTEMPTS + FEW_ATTEMPTS]
+    assert asked == [QUERY_ATTEMPTS + QUERY_ATTEMPTS, FEW_ATTEMPTS + ATTEMPTS]
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"total_tokens": None}, {"total_tokens": "12"}])
