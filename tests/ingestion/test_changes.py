@@ -16,7 +16,6 @@ from ingestion.loading import Loader, Memory, Selection, load, open_pipeline
 from ingestion.raw_store import RawStore
 from ingestion.sources.github import extraction, listing, repository_run
 from ingestion.sources.github.accounts import AccountBook
-from ingestion.sources.github.client import Answer, GitHubClient
 from ingestion.sources.github.listing import PullRequestList
 from ingestion.sources.github.reports import Options
 from tests.github_api import GitHubDouble, Limits, Organisation
@@ -310,126 +309,6 @@ def test_each_run_asks_about_other_accounts() -> None:
     assert len({account for _ in range(100) for account in AccountBook(stored).take(10)}) > 90
 
 
-def test_unreadable_private_repository_is_reported_and_kept(
-    loaded: Settings, api: GitHubDouble, repository: Repository
-) -> None:
-    repository.is_private = True
-    assert run(loaded, QUAYSIDE).is_complete
-    before = contents(loaded)
-    api.mutate.hide_repository(repository)
-    outcome = run(loaded, QUAYSIDE, SERVICE)
-    assert {report.repository: report.status for report in outcome.reports} == {QUAYSIDE: "unreadable", SERVICE: "done"}
-    assert not outcome.is_complete
-    assert "token may not see it" in next(report.error or "" for report in outcome.reports if report.error)
-    assert one(loaded, "repositories", "unreadable_at is not null", repository) == (True,)
-    assert differences(before, contents(loaded)).keys() <= {"repositories"}
-    api.mutate.hide_repository(repository, is_readable=True)
-    assert run(loaded, QUAYSIDE).is_complete
-    assert one(loaded, "repositories", "unreadable_at", repository) == (None,)
-    assert differences(before, contents(loaded)) == {}
-
-
-def marked(settings: Settings, repository: Repository) -> tuple[int, int]:
-    """Returns how many pull requests of a repository are marked as deleted, and how many there are."""
-    text = "select count(deleted_at), count(*) from raw_github.pull_requests where repository_id = %s"
-    return tuple(query(settings, text, repository.database_id)[0])  # type: ignore[return-value]
-
-
-@pytest.mark.parametrize("names", [(QUAYSIDE, SERVICE), ()], ids=["by name", "of the organisation"])
-def test_public_repository_that_is_gone_takes_its_pull_requests_along(
-    loaded: Settings, api: GitHubDouble, repository: Repository, names: tuple[str, ...]
-) -> None:
-    before, total = contents(loaded), len(repository.pull_requests)
-    api.mutate.delete_repository(repository)
-    outcome = run(loaded, *names)
-    assert {report.repository: report.status for report in outcome.reports} == {QUAYSIDE: "unreadable", SERVICE: "done"}
-    [error] = [report.error for report in outcome.reports if report.error]
-    assert "gone from GitHub" in error and not outcome.is_complete
-    assert marked(loaded, repository) == (total, total)
-    assert one(loaded, "repositories", "unreadable_at is not null", repository) == (True,)
-    assert differences(before, contents(loaded)).keys() <= {"repositories", "pull_requests", "users"}
-    text = "select deleted::int from raw_github.sync_runs where run_id = %s and step = 'reconcile'"
-    assert query(loaded, text, outcome.run_id) == [(total,)]
-    # by name it is missed again, of the organisation it is forgotten
-    assert run(loaded, *names).is_complete == (not names)
-    service = api.organisation.repository(SERVICE)
-    assert service is not None and marked(loaded, service) == (0, len(service.pull_requests))
-
-
-def test_repository_in_whose_place_there_is_another_is_gone(
-    loaded: Settings, api: GitHubDouble, repository: Repository
-) -> None:
-    total = len(repository.pull_requests)
-    api.mutate.delete_repository(repository)
-    follower = api.mutate.create_repository("quayside")
-    for _ in range(2):
-        assert run(loaded, QUAYSIDE).is_complete
-        assert marked(loaded, repository) == (total, total)
-        assert one(loaded, "repositories", "unreadable_at is not null", repository) == (True,)
-        assert one(loaded, "repositories", "name_with_owner, unreadable_at", follower) == (QUAYSIDE, None)
-    api.log.clear()
-    assert run(loaded, QUAYSIDE).is_complete
-    assert [request.operation for request in api.log] == ["List"]
-
-
-def test_public_repository_that_comes_back_brings_its_pull_requests(
-    loaded: Settings, api: GitHubDouble, repository: Repository
-) -> None:
-    before = contents(loaded)
-    api.mutate.hide_repository(repository)
-    assert not run(loaded, QUAYSIDE).is_complete
-    assert marked(loaded, repository)[0]
-    api.mutate.hide_repository(repository, is_readable=True)
-    assert run(loaded, QUAYSIDE).is_complete
-    assert differences(before, contents(loaded)) == {}
-
-
-def test_repository_that_github_knows_by_another_name_is_not_gone(
-    loaded: Settings, api: GitHubDouble, repository: Repository
-) -> None:
-    text = "update raw_github.repositories set name_with_owner = 'old/name' where id = "
-    execute(loaded, f"{text}{repository.database_id}")
-    outcome = run(loaded, "old/name")
-    assert [report.status for report in outcome.reports] == ["unreadable"]
-    assert "token may not see it" in (outcome.reports[0].error or "")
-    assert marked(loaded, repository) == (0, len(repository.pull_requests))
-
-
-def test_repository_that_github_hides_from_the_token_is_not_gone(
-    loaded: Settings, api: GitHubDouble, repository: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ask = GitHubClient.graphql
-
-    def refuse(self: GitHubClient, text: str, *arguments: Any, **options: Any) -> Answer:
-        if "query List" not in text:
-            return ask(self, text, *arguments, **options)
-        error = {"path": ["repository"], "type": "FORBIDDEN", "message": "Resource protected by SAML enforcement"}
-        return Answer({"repository": None}, [error])
-
-    monkeypatch.setattr(GitHubClient, "graphql", refuse)
-    outcome = run(loaded, QUAYSIDE)
-    assert [report.status for report in outcome.reports] == ["unreadable"]
-    assert "SAML" in (outcome.reports[0].error or "")
-    assert marked(loaded, repository) == (0, len(repository.pull_requests))
-
-
-def test_access_lost_in_the_middle_of_a_run_deletes_nothing(
-    loaded: Settings, api: GitHubDouble, repository: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = contents(loaded)
-    listed = PullRequestList.first
-
-    def lose_access(self: PullRequestList, *arguments: Any) -> Any:
-        page = listed(self, *arguments)
-        api.mutate.hide_repository(repository)
-        return page
-
-    monkeypatch.setattr(PullRequestList, "first", lose_access)
-    outcome = run(loaded, QUAYSIDE, full_refresh=True)
-    assert [report.status for report in outcome.reports] == ["unreadable"]
-    assert differences(before, contents(loaded)).keys() <= {"repositories"}
-
-
 def test_everything_before_since_is_read_by_the_next_ordinary_run(
     settings: Settings, api: GitHubDouble, repository: Repository
 ) -> None:
@@ -490,22 +369,6 @@ def test_pull_request_that_stays_unreadable_costs_no_whole_list(
         outcome = run(at(settings, api), QUAYSIDE)
         assert [report.status for report in outcome.reports] == ["partial"]
     assert [request.operation for request in api.log].count("List") == 1
-
-
-def test_unreadable_private_repository_of_an_organisation_is_kept(
-    loaded: Settings, api: GitHubDouble, repository: Repository
-) -> None:
-    repository.is_private = True
-    assert run(loaded, QUAYSIDE).is_complete
-    before = contents(loaded)
-    api.mutate.hide_repository(repository)
-    outcome = run(loaded)
-    assert {report.repository: report.status for report in outcome.reports} == {QUAYSIDE: "unreadable", SERVICE: "done"}
-    assert one(loaded, "repositories", "unreadable_at is not null", repository) == (True,)
-    assert differences(before, contents(loaded)).keys() <= {"repositories", "users"}
-    api.mutate.hide_repository(repository, is_readable=True)
-    assert run(loaded).is_complete
-    assert one(loaded, "repositories", "unreadable_at", repository) == (None,)
 
 
 def test_patterns_choose_repositories_of_an_organisation(
