@@ -195,10 +195,12 @@ class CollectionSync:
 
     def _check(self, repository: str | None, ledger: Ledger) -> None:
         """Refuse a repository that is nowhere, before anything is made."""
+        if repository is None:
+            return
         # not this collection's alone: the pull requests of one may change no file
         in_marts = rows.count_by_repository(self._reader, PR_INDEX)
         known = {*in_marts, *ledger.count_by_repository(), *self._lexical.repositories()}
-        if repository is not None and repository.lower() not in map(str.lower, known):
+        if repository.lower() not in map(str.lower, known):
             raise rows.no_such_repository(repository)
 
     def _sync_repository(
