@@ -43,8 +43,6 @@ PROBE_TIMEOUT_SECONDS = 5.0
 PLAIN_TEXT = "a text that any model takes"
 # before a server that fails is asked for a plain text, which tells whether it fails at this one
 FEW_ATTEMPTS = 3
-# in search of that text, by whether there are several left: to ask for their halves is to ask again
-ATTEMPTS_AT = {True: 1, False: FEW_ATTEMPTS}
 
 
 class OpenAIEncoder:
@@ -140,7 +138,7 @@ class OpenAIEncoder:
             self._probe(self._attempts)
             try:
                 # it may have been down, and be back
-                return self._request(texts, ATTEMPTS_AT[len(texts) > 1])
+                return self._request(texts, _attempts_in_search(texts))
             except RefusedInputError as error:
                 refusal = error
             except ServerFailedError as failure:
@@ -150,7 +148,7 @@ class OpenAIEncoder:
             return [
                 vector
                 for half in (texts[:middle], texts[middle:])
-                for vector in self._encode_batch(half, ATTEMPTS_AT[len(half) > 1])
+                for vector in self._encode_batch(half, _attempts_in_search(half))
             ]
         return [self._shortened(texts[0], refusal)]
 
@@ -259,6 +257,11 @@ class _KnownDimensions:
 def _known_dimensions(settings: Settings, model: str) -> _KnownDimensions:
     path = settings.home / "embedding-dimensions.json"
     return _KnownDimensions(path, f"{server_name(settings)} {model}")
+
+
+def _attempts_in_search(texts: Sequence[str]) -> int:
+    """How often to ask for texts among which one is to blame: to ask for the halves of several is to ask again."""
+    return 1 if len(texts) > 1 else FEW_ATTEMPTS
 
 
 def _probe(server: OpenAIServer, model: str, attempts: int | None) -> int:
