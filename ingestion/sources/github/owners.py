@@ -27,6 +27,7 @@ class Candidate:
     id: int | None = None
     total: int | None = None
     newest: str | None = None
+    is_private: bool = False
     is_archived: bool = False
     is_fork: bool = False
 
@@ -48,6 +49,7 @@ def repositories_of(client: GitHubClient, owner: str, spent: Spent) -> Iterator[
                 id=node["databaseId"],
                 total=node["pullRequests"]["totalCount"],
                 newest=newest[0]["updatedAt"] if newest else None,
+                is_private=node["isPrivate"],
                 is_archived=node["isArchived"],
                 is_fork=node["isFork"],
             )

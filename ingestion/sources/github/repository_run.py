@@ -87,6 +87,8 @@ def is_unmoved(candidate: Candidate, known: Known, memory: Mapping[str, Mapping[
         and (stored := known.repository(candidate.name)) is not None
         and stored["id"] == candidate.id
         and stored["unreadable_at"] is None
+        # it decides what it means when the repository cannot be read some day
+        and stored["is_private"] == candidate.is_private
         and len(known.pull_requests(candidate.id)) == candidate.total
         and not known.to_retry(candidate.id)
     )
