@@ -30,8 +30,9 @@ class Document:
         context: parts in others' words, for the lexical index alone: they change long after a text was embedded.
         views: the texts whose vectors' mean is the document's vector.
         fields: the entity's other fields.
-        content_sha256: the hash of parts and views: it decides whether the document must be embedded again.
-        record_sha256: the hash of the fields: it decides whether the entity must be written again with its vector.
+        content_sha256: the hash of the views: it decides whether the document must be embedded again.
+        record_sha256: the hash of parts and fields: it decides whether the entity must be written again with its
+            vector. Labels and paths are in no view, and often change alone.
     """
 
     id: str
@@ -119,8 +120,8 @@ def _document(
         context=context or {},
         views=views,
         fields=fields,
-        content_sha256=_sha256([*parts, *parts.values(), *views]),
-        record_sha256=_sha256(f"{name}={value!r}" for name, value in fields.items()),
+        content_sha256=_sha256(views),
+        record_sha256=_sha256(f"{name}={value!r}" for name, value in (*parts.items(), *fields.items())),
     )
 
 

@@ -9,9 +9,10 @@ from embeddings import ledger as ledgers
 from embeddings.changes import Changes
 from embeddings.collections import COLLECTIONS, PR_INDEX, milvus_schema
 from embeddings.ledger import only_one
-from embeddings.lexical import LexicalIndex
+from embeddings.lexical import Condition, LexicalIndex
 from embeddings.status import status
 from embeddings.sync import CollectionSync, total_documents
+from embeddings.words import terms
 from tests.embeddings.conftest import HashEncoder
 from tests.embeddings.marts import File, PullRequest, put, remove
 from tests.embeddings.openai_double import DIMENSION
@@ -126,6 +127,25 @@ def test_changed_field_is_written_with_the_vector_it_had(
     after = sidecar.entities()["acme/ship#4"]
     assert (after["risk_score"], after["high_risk"]) == (9.0, True)
     assert (after["vector"], after["embedded_at"]) == (before["vector"], before["embedded_at"])
+
+
+def test_changed_labels_and_paths_are_found_without_embedding(
+    sidecar: Sidecar, warehouse: extensions.connection, encoder: HashEncoder
+) -> None:
+    pull_requests = made_up()
+    put(warehouse, pull_requests)
+    sidecar.sync()
+    before, calls = sidecar.entities()["acme/ship#4"], encoder.usage.calls
+    pull_requests[3].labels, pull_requests[3].files = ["needs-harbour"], [File("quay/crane.py", 9)]
+    put(warehouse, pull_requests)
+    report = sidecar.sync()
+    assert (report.embedded, report.rewritten, encoder.usage.calls) == (0, 1, calls)
+    after = sidecar.entities()["acme/ship#4"]
+    assert (after["labels"], after["vector"]) == (["needs-harbour"], before["vector"])
+    assert "needs-harbour" in after["text"] and "quay/crane.py" in after["text"]
+    for words in ("harbour", "crane"):
+        found = LexicalIndex(warehouse, PR_INDEX).search(terms(words), Condition(), 10)
+        assert [id for id, _ in found] == ["acme/ship#4"]
 
 
 def test_what_leaves_the_marts_is_deleted(sidecar: Sidecar, warehouse: extensions.connection) -> None:
