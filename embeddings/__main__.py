@@ -66,17 +66,23 @@ def sync(alias: str | None, repository: str | None, batch_size: int | None, full
             tables.print_estimate(console, [one.estimate(repository, full_refresh=full_refresh) for one in syncs])
             return
         reports = []
-        with _progress() as progress:
-            task = progress.add_task("embedding", total=total_documents(reader, collections, repository))
-            for one in syncs:
-                progress.update(task, description=one.collection.alias)
-                reports.append(
-                    one.run(
-                        repository,
-                        full_refresh=full_refresh,
-                        advance=lambda count: progress.advance(task, count),
+        try:
+            with _progress() as progress:
+                task = progress.add_task("embedding", total=total_documents(reader, collections, repository))
+                for one in syncs:
+                    progress.update(task, description=one.collection.alias)
+                    reports.append(
+                        one.run(
+                            repository,
+                            full_refresh=full_refresh,
+                            advance=lambda count: progress.advance(task, count),
+                        )
                     )
-                )
+        except BaseException:
+            # what was paid for is said, however it ended
+            if encoder.usage.tokens:
+                tables.print_usage(console, encoder.usage)
+            raise
     tables.print_sync(console, reports)
 
 

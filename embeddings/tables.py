@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from embeddings.encoders import Usage
 from embeddings.enrichment import EnrichmentReport
 from embeddings.evaluation import Evaluation
 from embeddings.ledger import SyncReport
@@ -33,6 +34,12 @@ def print_estimate(console: Console, estimates: Sequence[Estimate]) -> None:
         numbers = (estimate.documents, estimate.embed, estimate.tokens)
         table.add_row(estimate.collection, *_grouped(numbers), dollars(estimate.cost_usd))
     console.print(table)
+
+
+def print_usage(console: Console, usage: Usage) -> None:
+    """What embedding took until a sync ended early."""
+    took = f"{usage.calls:,} calls, {usage.tokens:,} tokens, {dollars(usage.cost_usd)}"
+    console.print(f"Ended early, after {took}", highlight=False)
 
 
 def print_status(console: Console, statuses: Sequence[CollectionStatus]) -> None:

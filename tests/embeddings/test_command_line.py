@@ -8,7 +8,7 @@ from psycopg2 import extensions
 
 from embeddings.__main__ import main
 from tests.embeddings.marts import File, PullRequest, put
-from tests.embeddings.openai_double import OpenAIDouble
+from tests.embeddings.openai_double import FaultError, OpenAIDouble
 from warehouse import cli
 from warehouse.settings import Settings
 
@@ -80,6 +80,28 @@ def test_status_tells_a_change_of_model(
     # the same model at another length has vectors of its own
     monkeypatch.setenv("EMBEDDING_DIMENSIONS", "8")
     assert run("status")[0] == 1
+
+
+def test_a_sync_that_ends_early_says_what_it_cost(
+    run: Any, monkeypatch: pytest.MonkeyPatch, warehouse: extensions.connection, openai_double: OpenAIDouble
+) -> None:
+    put(warehouse, [PullRequest(number, f"Change {number}") for number in range(1, 7)])
+    monkeypatch.setenv("OPENAI_BASE_URL", openai_double.url)
+    monkeypatch.setenv("EMBEDDING_DIMENSIONS", "8")
+
+    def lock_out_at_the_third(path: str, request: dict[str, Any], number: int) -> None:
+        if number > 2:
+            raise FaultError(401)
+
+    openai_double.misbehave = lock_out_at_the_third
+    code, out, err = run("sync", "--batch-size", "2")
+    assert (code, err.count("\n")) == (1, 1)
+    texts = [text for request in openai_double.embedding_requests[:2] for text in request]
+    assert f"Ended early, after 2 calls, {len(texts)} tokens, $0.0000" in out
+    openai_double.misbehave = lambda path, request, number: None
+    openai_double.embedding_requests.clear()
+    assert run("sync")[0] == 0
+    assert not set(texts).intersection(openai_double.embedded)
 
 
 @pytest.mark.parametrize(
