@@ -41,20 +41,24 @@ class Filters:
         clauses: list[tuple[str, Sequence[object]]] = []
         if self.repo_name is not None:
             clauses.append(("mart.repo_name = %s", [self.repo_name]))
-        if self.author is not None:
-            clauses.append(("mart.author = %s", [self.author]))
         if self.merged_since:
             clauses.append(("mart.merged_at >= %s", [_midnight(self.merged_since)]))
         if self.merged_until:
             clauses.append(("mart.merged_at <= %s", [datetime.combine(self.merged_until, time.max, UTC)]))
-        of_pull_request = [
-            name for name, wanted in (("high_risk", self.high_risk), ("is_feature", self.feature)) if wanted
-        ]
-        if of_pull_request and collection is FILE_CHANGES:
-            flags = " and ".join(of_pull_request)
-            clauses.append((f"mart.pr_id in (select pr_id from marts.repo_prs where {flags})", []))
+        of_pull_request: list[tuple[str, Sequence[object]]] = []
+        if self.author is not None:
+            of_pull_request.append(("author = %s", [self.author]))
+        if self.high_risk:
+            of_pull_request.append(("high_risk", []))
+        if self.feature:
+            of_pull_request.append(("is_feature", []))
+        if collection is FILE_CHANGES and of_pull_request:
+            # files have no index by these, and are many times as many
+            found = " and ".join(sql for sql, _ in of_pull_request)
+            values = [value for _, each in of_pull_request for value in each]
+            clauses.append((f"mart.pr_id in (select pr_id from marts.repo_prs where {found})", values))
         else:
-            clauses += [(f"mart.{name}", []) for name in of_pull_request]
+            clauses += [(f"mart.{sql}", values) for sql, values in of_pull_request]
         if self.language is not None:
             clauses.append(self._language_clause(collection))
         return Condition(

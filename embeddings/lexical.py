@@ -82,8 +82,8 @@ class LexicalIndex:
                     content_sha256 text not null,
                     words_sha256 text not null
                 );
-                create index if not exists {self._collection.alias}_documents_by_repository
-                    on {self.documents} (repo_name);
+                create index if not exists {self._collection.alias}_documents_by_pull_request
+                    on {self.documents} (repo_name, pr_number);
                 create table if not exists {self._postings} (
                     term text not null,
                     document integer not null,

@@ -91,9 +91,10 @@ def test_filters_say_the_same_to_both_legs() -> None:
         'repo_name == "acme/ship" and author == "jane" and merged_at > 0 and merged_at >= 1704067200 '
         "and merged_at < 1706745600 and high_risk == true and is_feature == true"
     )
-    condition = filters.condition(PR_INDEX)
-    assert condition.sql.count("%s") == len(condition.parameters) == 4
-    assert "from marts.repo_prs where high_risk and is_feature" in filters.condition(FILE_CHANGES).sql
+    for collection in (PR_INDEX, FILE_CHANGES):
+        condition = filters.condition(collection)
+        assert condition.sql.count("%s") == len(condition.parameters) == 4
+    assert "from marts.repo_prs where author = %s and high_risk and is_feature" in condition.sql
     assert Filters().expression() == Filters().condition(PR_INDEX).sql == ""
 
 
