@@ -92,7 +92,7 @@ identified as (
         pull_requests.merged_at,
         pull_requests.closed_at,
         pull_requests.deleted_at is not null as is_deleted,
-        pull_requests.load_id,
+        {{ finished_load('pull_requests.load_id') }} as load_id,
         enrichments.enriched_at
 
     from pull_requests
@@ -134,7 +134,7 @@ loaded as (
 
     select
         pr_id,
-        load_id,
+        {{ finished_load('load_id') }} as load_id,
         deleted_at is not null as is_deleted
 
     from {{ ref('stg_github__pull_requests') }}
