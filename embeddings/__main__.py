@@ -160,7 +160,7 @@ def search(
 def enrich(repository: str | None, limit: int | None, max_usd: float | None, estimate: bool) -> int:
     """Have a chat model summarise and judge pull requests; needs OPENAI_API_KEY or OPENAI_BASE_URL."""
     from embeddings import tables
-    from embeddings.enrichment import TIMEOUT_SECONDS, Enrichment
+    from embeddings.enrichment import PATIENCE, Enrichment
     from embeddings.enrichment import estimate as estimate_enrichment
     from embeddings.ledger import only_one
     from embeddings.openai_server import OpenAIServer
@@ -172,7 +172,7 @@ def enrich(repository: str | None, limit: int | None, max_usd: float | None, est
             planned = estimate_enrichment(connection, model, repository, limit)
         tables.print_enrichment(cli.console(), planned, is_estimate=True)
         return 0
-    server = OpenAIServer.from_settings(settings, timeout=TIMEOUT_SECONDS)
+    server = OpenAIServer.from_settings(settings, PATIENCE)
     with (
         closing(postgres.connect(settings)) as lock,
         closing(postgres.connect(settings)) as connection,

@@ -11,9 +11,8 @@ import math
 import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from tempfile import TemporaryDirectory
 from threading import Event, Lock
@@ -26,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from embeddings import rows
 from embeddings.collections import PR_INDEX
+from embeddings.encoders.base import PATIENT
 from embeddings.openai_server import (
     InvalidAnswerError,
     OpenAIServer,
@@ -60,7 +60,8 @@ PACKAGE = 50
 READABLE_ATTEMPTS = 3
 # pull requests that the server fails at, one after the other, before it counts as out of service
 FAILURES = 5
-TIMEOUT_SECONDS = 120.0
+# a reasoning model takes its time
+PATIENCE = replace(PATIENT, timeout=120.0)
 BODY_BYTES = 6_000
 FILES = 25
 BYTES_PER_TOKEN = 4
@@ -273,7 +274,7 @@ class Enrichment:
                 remedy=f"Give it ${cents / 100:.2f} or more",
             )
         has_answered = False
-        with _loader(self._settings) as load, ThreadPoolExecutor(self._settings.max_workers) as pool:
+        with _loader(self._settings) as load, self._server.workers(self._settings.max_workers) as pool:
             while candidates:
                 package = candidates[:PACKAGE]
                 if max_usd is not None:

@@ -202,6 +202,8 @@ def _dense_rankings(
 ) -> list[Ranking]:
     vectors = _vectors(encoder, documents, advance)
     known = {document.id: vector for document, vector in zip(documents, vectors, strict=True) if vector is not None}
+    if not known:
+        return [[] for _ in questions]
     ids, matrix = list(known), np.stack(list(known.values()))
     places = {id: place for place, id in enumerate(ids)}
     of_answers = iter(_vectors(encoder, [document for cleaned in answers for document in cleaned]))

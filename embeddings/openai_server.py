@@ -6,10 +6,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from embeddings.encoders.base import PATIENT, Patience
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings, split_account
 
@@ -20,15 +23,13 @@ logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-ATTEMPTS = 7
 # a request that the server may have worked for, and bill, without an answer that can be read
 UNANSWERED_ATTEMPTS = 3
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
-# a server that asks for more is out of service as far as a sync is concerned
-LONGEST_RETRY_AFTER_SECONDS = 600.0
 REQUEST_TIMEOUT = 408
 REMEDY = "Check OPENAI_API_KEY and OPENAI_BASE_URL"
+SLOW_REMEDY = f"{REMEDY}; a slow one needs less at once: MAX_WORKERS=1, and sync --batch-size 16"
 
 
 class InvalidAnswerError(Exception):
@@ -67,25 +68,31 @@ class OpenAIServer:
     Args:
         client: the client of the official library, its own retries off.
         where: the server's name for messages.
+        patience: how long it is waited for; the client keeps the timeout.
         first_wait: seconds before the first retry where the server names none.
     """
 
-    def __init__(self, client: "OpenAI", where: str, *, first_wait: float = FIRST_WAIT_SECONDS) -> None:
+    def __init__(
+        self, client: "OpenAI", where: str, patience: Patience, *, first_wait: float = FIRST_WAIT_SECONDS
+    ) -> None:
         self.client = client
         self.where = where
+        self._patience = patience
         self._first_wait = first_wait
         # one request that was told to wait holds back those beside it
         self._resume_at = 0.0
+        self._answers = 0
         self._lock = threading.Lock()
+        self._is_interrupted = threading.Event()
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, *, timeout: float, first_wait: float = FIRST_WAIT_SECONDS
+        cls, settings: Settings, patience: Patience = PATIENT, *, first_wait: float = FIRST_WAIT_SECONDS
     ) -> "OpenAIServer":
         """A client for the server that the settings name.
 
         Raises:
-            PlimsollError: they name none.
+            PlimsollError: they name none, or a proxy that cannot be used.
         """
         from openai import OpenAI
 
@@ -95,28 +102,51 @@ class OpenAIServer:
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else "none"
         base_url, account = split_account(settings.openai_base_url) if settings.openai_base_url else (None, "")
         user, _, password = account.partition(":")
-        # of httpx, whichever client this version of the library would make by itself; it takes either
-        http_client: Any = httpx.Client(
-            timeout=timeout,
-            follow_redirects=True,
-            # not in the URL, which httpx logs
-            auth=(user, password) if account else None,
-            event_hooks={"response": [lambda response: _set_deadline(response, timeout)]},
-        )
+        timeout = patience.timeout
+        try:
+            # of httpx, whichever client this version of the library would make by itself; it takes either
+            http_client: Any = httpx.Client(
+                timeout=timeout,
+                follow_redirects=True,
+                # not in the URL, which httpx logs
+                auth=(user, password) if account else None,
+                event_hooks={"response": [lambda response: _set_deadline(response, timeout)]},
+            )
+        except (ImportError, ValueError) as error:
+            # whichever of its variables is set; another scheme than http wants a package more
+            raise PlimsollError(
+                f"the proxy that the environment names cannot be used ({str(error).splitlines()[0]})",
+                where="ALL_PROXY",
+                remedy="Name one with http://, or leave this server out of it with NO_PROXY",
+            ) from None
         client = OpenAI(api_key=key, base_url=base_url, timeout=timeout, max_retries=0, http_client=http_client)
-        return cls(client, server_name(settings), first_wait=first_wait)
+        return cls(client, server_name(settings), patience, first_wait=first_wait)
+
+    @contextmanager
+    def workers(self, count: int) -> Iterator[ThreadPoolExecutor]:
+        """Threads for requests that are in flight together; an interrupt waits for none of them."""
+        pool, wait = ThreadPoolExecutor(count), True
+        self._is_interrupted.clear()
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            wait = False
+            self._is_interrupted.set()
+            raise
+        finally:
+            pool.shutdown(wait=wait, cancel_futures=True)
 
     def call(
         self,
         request: "Callable[[OpenAI], Answer]",
-        attempts: int | None = None,
+        failures: int | None = None,
         unanswered: int = UNANSWERED_ATTEMPTS,
     ) -> Answer:
         """Make a request, again if what stands in the way passes.
 
         Args:
             request: makes it.
-            attempts: how often; as often as patience has it if None.
+            failures: how often the server may fail at it; None, or more than patience has it, for as often as that.
             unanswered: how many of them may end as `is_unanswered` tells.
 
         Raises:
@@ -126,18 +156,23 @@ class OpenAIServer:
         """
         import openai
 
-        attempts = attempts or ATTEMPTS
-        for attempt in range(1, attempts + 1):
+        failures = min(failures or self._patience.failures, self._patience.failures)
+        failed = limited = 0
+        answers = self._answers
+        while True:
             self._wait_for_turn()
-            is_limited = False
+            remedy, is_limited = REMEDY, False
             try:
-                return request(self.client)
+                answer = request(self.client)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 raise RefusedInputError(_message(error)) from None
             except openai.RateLimitError as error:
                 if error.code == "insufficient_quota":
                     raise self._failure("the account's quota is used up") from None
-                reason, is_limited = "rate limit", True
+                if _message(error).startswith("Request too large"):
+                    # for all of a minute's tokens: to wait does not help, to send less does
+                    raise RefusedInputError(_message(error)) from None
+                reason, is_limited = f"rate limit: {_message(error)}", True
                 wait = _retry_after(error.response.headers.get("retry-after"))
             except openai.APIStatusError as error:
                 if error.status_code == 413:
@@ -154,19 +189,31 @@ class OpenAIServer:
             ) as error:
                 reason, wait = _silence(error), None
                 unanswered -= is_unanswered(error)
-            if attempt == attempts or not unanswered:
-                break
-            self._hold_back(reason, attempt, wait)
-        failure = self._failure(f"gave up after {attempt} attempts: {reason}")
-        raise failure if is_limited else ServerFailedError(failure, reason)
+                if isinstance(error, openai.APITimeoutError):
+                    remedy = SLOW_REMEDY
+            else:
+                with self._lock:
+                    self._answers += 1
+                return answer
+            if is_limited:
+                # as long as it answers others, the turn of this one will come
+                limited = 1 if answers != self._answers else limited + 1
+                answers = self._answers
+                if limited >= self._patience.limits:
+                    raise self._failure(f"gave up after {limited} attempts: {reason}")
+                self._hold_back(reason, limited, wait)
+            else:
+                failed += 1
+                if failed >= failures or not unanswered:
+                    raise ServerFailedError(self._failure(f"gave up after {failed} attempts: {reason}", remedy), reason)
+                self._hold_back(reason, failed, wait)
 
     def _hold_back(self, reason: str, attempt: int, wait: float | None) -> None:
-        if wait is None:
-            longest = min(self._first_wait * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
-            # jitter, so that requests that failed together do not come back together
-            wait = longest * random.uniform(0.5, 1)  # noqa: S311
-        elif wait > LONGEST_RETRY_AFTER_SECONDS:
+        if wait is not None and wait > self._patience.longest_wait:
             raise self._failure(f"it asks to wait {wait:.0f} s ({reason})")
+        longest = min(self._first_wait * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
+        # jitter, so that requests that failed together do not come back together; some servers ask to wait 0 s
+        wait = max(wait or 0.0, longest * random.uniform(0.5, 1))  # noqa: S311
         logger.info("%s: %s; waiting %.1f s", self.where, reason, wait)
         with self._lock:
             self._resume_at = max(self._resume_at, time.monotonic() + wait)
@@ -174,11 +221,11 @@ class OpenAIServer:
     def _wait_for_turn(self) -> None:
         with self._lock:
             wait = self._resume_at - time.monotonic()
-        if wait > 0:
-            time.sleep(wait)
+        if self._is_interrupted.wait(max(wait, 0)):
+            raise self._failure("interrupted")
 
-    def _failure(self, what: str) -> PlimsollError:
-        return PlimsollError(what, where=self.where, remedy=REMEDY)
+    def _failure(self, what: str, remedy: str = REMEDY) -> PlimsollError:
+        return PlimsollError(what, where=self.where, remedy=remedy)
 
 
 def server_name(settings: Settings) -> str:

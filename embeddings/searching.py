@@ -17,6 +17,7 @@ from embeddings.collections import COLLECTIONS, FILE_CHANGES, PR_INDEX, Collecti
 from embeddings.direct import answer, is_on
 from embeddings.documents import pull_request_document
 from embeddings.encoders import Encoder, choose
+from embeddings.encoders.base import HURRIED
 from embeddings.filters import Filters
 from embeddings.fusion import DENSE_WEIGHT, fuse
 from embeddings.ledger import is_of
@@ -40,8 +41,6 @@ DEPTH = 50
 QUERY_BYTES = 8_000
 # how long the collection behind an alias is taken for the same: asking takes as long as a good part of a search
 ALIAS_SECONDS = 1.0
-# somebody waits for the answer: a model server that fails gets less patience than from a sync
-QUERY_ATTEMPTS = 2
 EVERYTHING = Filters()
 NAME_QUERIES = {
     "repo_name": "select repo_name from marts.repo_prs where lower(repo_name) = lower(%s) limit 1",
@@ -256,7 +255,7 @@ class Searcher:
     def encoder(self) -> Encoder:
         """The model, loaded when it is first needed."""
         if self._encoder is None:
-            self._encoder = choose(self._settings, attempts=QUERY_ATTEMPTS)
+            self._encoder = choose(self._settings, HURRIED)
         return self._encoder
 
     def _is_login(self, word: str, explanation: list[str]) -> bool:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from embeddings.encoders.base import Encoder, Usage, Vector
+from embeddings.encoders.base import PATIENT, Encoder, Patience, Usage, Vector
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings
 
@@ -20,16 +20,16 @@ __all__ = ["Encoder", "Usage", "Vector", "available", "choose", "configured", "d
 
 logger = logging.getLogger(__name__)
 
-STATIC_MODELS = ("wordllama", "wordllama-l2-supercat-256")
-MINILM_MODELS = ("minilm", "all-minilm-l6-v2", "all-minilm-l6-v2-int8")
+# no longer names: a server may have a model of the same one
+STATIC, MINILM = "wordllama", "minilm"
 
 
-def choose(settings: Settings, attempts: int | None = None) -> Encoder:
+def choose(settings: Settings, patience: Patience = PATIENT) -> Encoder:
     """The encoder that the settings ask for, ready to encode.
 
     Args:
         settings: which one.
-        attempts: how often a server that fails is asked; as often as a sync has patience if None.
+        patience: how long a server is waited for.
 
     Raises:
         PlimsollError: the model is unknown, not installed, or its server does not answer.
@@ -46,7 +46,7 @@ def choose(settings: Settings, attempts: int | None = None) -> Encoder:
         return encoder
     from embeddings.encoders.openai import OpenAIEncoder
 
-    return OpenAIEncoder.from_settings(settings, attempts)
+    return OpenAIEncoder.from_settings(settings, patience)
 
 
 def configured(settings: Settings) -> tuple[str, int | None]:
@@ -76,9 +76,9 @@ def _local(settings: Settings) -> "type[StaticEncoder | MiniLMEncoder] | None":
     from embeddings.encoders.static import StaticEncoder
 
     model = (settings.embedding_model or "").lower()
-    if model in MINILM_MODELS:
+    if model == MINILM:
         return MiniLMEncoder
-    if model in STATIC_MODELS or not (model or _is_remote(settings)):
+    if model == STATIC or not (model or _is_remote(settings)):
         return StaticEncoder
     if not _is_remote(settings):
         raise PlimsollError(
@@ -116,12 +116,12 @@ def describe(settings: Settings) -> dict[str, Any]:
         PlimsollError: it is not installed, or its server does not answer.
     """
     model = (settings.embedding_model or "").lower()
-    if _is_remote(settings) and model not in (*STATIC_MODELS, *MINILM_MODELS):
+    if _is_remote(settings) and model not in (STATIC, MINILM):
         from embeddings.encoders.openai import describe_server
 
         return describe_server(settings)
     encoder = choose(settings)
-    kind = "transformer" if model in MINILM_MODELS else "static"
+    kind = "transformer" if model == MINILM else "static"
     return {"model": encoder.model, "kind": kind, "dimension": encoder.dimension, "reachable": True}
 
 

@@ -25,6 +25,29 @@ class Usage:
     cost_usd: float | None = None
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a model's server is waited for.
+
+    Attributes:
+        failures: how often it may fail at one request.
+        limits: how often it may say of one that the rate is limited, while it answers no other, either.
+        longest_wait: seconds that it may ask to wait; one that asks for more is out of service.
+        timeout: seconds for an answer.
+    """
+
+    failures: int
+    limits: int
+    longest_wait: float
+    timeout: float
+
+
+# of a sync, which works through the night; providers count what they limit by the minute
+PATIENT = Patience(failures=7, limits=10, longest_wait=600.0, timeout=60.0)
+# of a search, whose answer somebody waits for
+HURRIED = Patience(failures=2, limits=2, longest_wait=5.0, timeout=10.0)
+
+
 class Encoder(Protocol):
     """A model that turns texts into vectors.
 

@@ -3,14 +3,14 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from embeddings.encoders.base import Usage, Vector, unit
+from embeddings.encoders.base import HURRIED, Patience, Usage, Vector, unit
 from embeddings.openai_server import (
     REMEDY,
     InvalidAnswerError,
@@ -38,11 +38,10 @@ SHORTEST_BYTES = 500
 REQUEST_TEXTS = 256
 REQUEST_TOKENS = 50_000
 BYTES_PER_TOKEN = 4
-TIMEOUT_SECONDS = 60.0
-PROBE_TIMEOUT_SECONDS = 5.0
+HEALTH_TIMEOUT_SECONDS = 5.0
 PLAIN_TEXT = "a text that any model takes"
 # before a server that fails is asked for a plain text, which tells whether it fails at this one
-FEW_ATTEMPTS = 3
+FEW_FAILURES = 3
 
 
 class OpenAIEncoder:
@@ -54,7 +53,6 @@ class OpenAIEncoder:
         dimension: the length of its vectors; shorter than the model's own where it can shorten them.
         known: where the model's own dimension is remembered; None if the dimension is asked for in each request.
         workers: requests in flight.
-        attempts: how often a server that fails is asked; as often as it has patience if None.
     """
 
     batch_size = 1024
@@ -67,7 +65,6 @@ class OpenAIEncoder:
         *,
         known: "_KnownDimensions | None",
         workers: int,
-        attempts: int | None = None,
     ) -> None:
         self.model = model
         self.dimension = dimension
@@ -76,29 +73,26 @@ class OpenAIEncoder:
         self._known = known
         self._options: dict[str, Any] = {} if known else {"dimensions": dimension}
         self._workers = workers
-        self._attempts = attempts
         self._lock = Lock()
-        self._has_answered = False
 
     @classmethod
-    def from_settings(cls, settings: Settings, attempts: int | None = None) -> Self:
+    def from_settings(cls, settings: Settings, patience: Patience) -> Self:
         """The encoder that the settings ask for.
 
         Raises:
             PlimsollError: the server does not say how long its vectors are.
         """
         model = settings.embedding_model or DEFAULT_MODEL
-        server = OpenAIServer.from_settings(settings, timeout=TIMEOUT_SECONDS)
+        server = OpenAIServer.from_settings(settings, patience)
         wanted = settings.embedding_dimensions
         known = _known_dimensions(settings, model)
-        dimension = wanted or known.get() or known.put(_probe(server, model, attempts))
+        dimension = wanted or known.get() or known.put(_probe(server, model))
         return cls(
             server,
             model,
             dimension,
             known=None if wanted else known,
             workers=settings.max_workers,
-            attempts=attempts,
         )
 
     def encode(self, texts: Sequence[str]) -> list[Vector | None]:
@@ -106,9 +100,8 @@ class OpenAIEncoder:
         vectors: list[Vector | None] = [None] * len(texts)
         cut = [cut_bytes(text, TEXT_BYTES) for text in texts]
         batches = list(_batches(cut))
-        attempts = min(self._attempts or FEW_ATTEMPTS, FEW_ATTEMPTS)
-        with ThreadPoolExecutor(max_workers=min(self._workers, len(batches) or 1)) as pool:
-            answers = pool.map(lambda indexes: self._encode_batch([cut[index] for index in indexes], attempts), batches)
+        with self._server.workers(min(self._workers, len(batches) or 1)) as pool:
+            answers = pool.map(lambda indexes: self._encode_batch([cut[index] for index in indexes]), batches)
             for indexes, answer in zip(batches, answers, strict=True):
                 for index, vector in zip(indexes, answer, strict=True):
                     vectors[index] = vector
@@ -123,63 +116,63 @@ class OpenAIEncoder:
         price = PRICES.get(self.model)
         return None if price is None else tokens * price / 1_000_000
 
-    def _encode_batch(self, texts: list[str], attempts: int) -> list[Vector | None]:
+    def _encode_batch(self, texts: list[str], failures: int = FEW_FAILURES) -> list[Vector | None]:
         """One request; if the server refuses it, or fails at it alone, its halves, down to the text that is to blame.
 
         Raises:
             PlimsollError: the server takes no text at all.
         """
         try:
-            return self._request(texts, attempts)
+            return self._request(texts, failures)
+        except RefusedInputError as error:
+            if len(texts) > 1:
+                return self._halves(texts)
+            if shorter := _shorter(texts[0], error):
+                return self._encode_batch([shorter])
+        except ServerFailedError:
+            # servers of one's own fail at a text where they should refuse it
+            pass
+        # one that has broken down fails at any text, or refuses any; and it may be back by now
+        self._probe()
+        try:
+            return self._request(texts, _failures_in_search(texts))
         except RefusedInputError as error:
             refusal = error
-        except ServerFailedError:
-            # servers of one's own fail at a text where they should refuse it; one that is down fails at any
-            self._probe(self._attempts)
-            try:
-                # it may have been down, and be back
-                return self._request(texts, _attempts_in_search(texts))
-            except RefusedInputError as error:
-                refusal = error
-            except ServerFailedError as failure:
-                refusal = RefusedInputError(failure.reason)
+        except ServerFailedError as failure:
+            refusal = RefusedInputError(failure.reason)
         if len(texts) > 1:
-            middle = len(texts) // 2
-            return [
-                vector
-                for half in (texts[:middle], texts[middle:])
-                for vector in self._encode_batch(half, _attempts_in_search(half))
-            ]
-        return [self._shortened(texts[0], refusal)]
-
-    def _shortened(self, text: str, refusal: RefusedInputError) -> Vector | None:
-        """A text that was refused: cut further if it was too long for this model, else set aside."""
-        size = len(text.encode()) // 2
-        if refusal.is_too_long and size >= SHORTEST_BYTES:
-            return self._encode_batch([cut_bytes(text, size)], FEW_ATTEMPTS)[0]
-        if not self._has_answered:
-            self._probe(FEW_ATTEMPTS)
+            return self._halves(texts)
+        if shorter := _shorter(texts[0], refusal):
+            return self._encode_batch([shorter])
         logger.warning("a text is set aside: %s refuses it: %s", self._server.where, refusal)
-        return None
+        return [None]
 
-    def _probe(self, attempts: int | None) -> None:
-        """Ask for the vector of a plain text: a server that refuses it, too, must not empty the index.
+    def _halves(self, texts: list[str]) -> list[Vector | None]:
+        middle = len(texts) // 2
+        return [
+            vector
+            for half in (texts[:middle], texts[middle:])
+            for vector in self._encode_batch(half, _failures_in_search(half))
+        ]
+
+    def _probe(self) -> None:
+        """Ask, with all patience, for the vector of a plain text: one that refuses it must not empty the index.
 
         Raises:
             ServerFailedError: the server fails at it.
             PlimsollError: it refuses it.
         """
         try:
-            self._request([PLAIN_TEXT], attempts)
+            self._request([PLAIN_TEXT])
         except RefusedInputError as error:
             raise PlimsollError(
                 f"it refuses every text for the model {self.model}: {error}",
                 where=self._server.where,
-                remedy="Check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS",
+                remedy="Check the server, EMBEDDING_MODEL and EMBEDDING_DIMENSIONS, and run again",
             ) from None
 
-    def _request(self, texts: list[str], attempts: int | None) -> list[Vector | None]:
-        vectors, tokens = self._server.call(lambda client: _embed(client, self.model, texts, self._options), attempts)
+    def _request(self, texts: list[str], failures: int | None = None) -> list[Vector | None]:
+        vectors, tokens = self._server.call(lambda client: _embed(client, self.model, texts, self._options), failures)
         for vector in vectors:
             if len(vector) != self.dimension:
                 remedy = "Set EMBEDDING_DIMENSIONS to what it makes"
@@ -193,7 +186,6 @@ class OpenAIEncoder:
                     remedy=remedy,
                 )
         with self._lock:
-            self._has_answered = True
             self.usage.calls += 1
             self.usage.tokens += tokens
             self.usage.cost_usd = self.price(self.usage.tokens)
@@ -209,7 +201,7 @@ def describe_server(settings: Settings) -> dict[str, Any]:
     import openai
 
     model = settings.embedding_model or DEFAULT_MODEL
-    server = OpenAIServer.from_settings(settings, timeout=PROBE_TIMEOUT_SECONDS)
+    server = OpenAIServer.from_settings(settings, replace(HURRIED, timeout=HEALTH_TIMEOUT_SECONDS))
     try:
         server.client.models.list()
     except openai.NotFoundError:
@@ -259,15 +251,21 @@ def _known_dimensions(settings: Settings, model: str) -> _KnownDimensions:
     return _KnownDimensions(path, f"{server_name(settings)} {model}")
 
 
-def _attempts_in_search(texts: Sequence[str]) -> int:
-    """How often to ask for texts among which one is to blame: to ask for the halves of several is to ask again."""
-    return 1 if len(texts) > 1 else FEW_ATTEMPTS
+def _failures_in_search(texts: Sequence[str]) -> int:
+    """How often it may fail at texts among which one is to blame: to ask for the halves of several is to ask again."""
+    return 1 if len(texts) > 1 else FEW_FAILURES
 
 
-def _probe(server: OpenAIServer, model: str, attempts: int | None) -> int:
+def _shorter(text: str, refusal: RefusedInputError) -> str | None:
+    """Half of a text that the server calls too long; None if it does not, or if little would be left."""
+    size = len(text.encode()) // 2
+    return cut_bytes(text, size) if refusal.is_too_long and size >= SHORTEST_BYTES else None
+
+
+def _probe(server: OpenAIServer, model: str) -> int:
     """How long the model's vectors are, by asking for one."""
     try:
-        vectors, _ = server.call(lambda client: _embed(client, model, ["dimension"], {}), attempts)
+        vectors, _ = server.call(lambda client: _embed(client, model, ["dimension"], {}))
     except RefusedInputError as error:
         raise PlimsollError(
             f"it refuses the model {model}: {error}", where=server.where, remedy="Check EMBEDDING_MODEL"
@@ -292,6 +290,9 @@ def _embed(client: "OpenAI", model: str, texts: list[str], options: dict[str, An
         raise InvalidAnswerError(f"not a vector for each text: {type(error).__name__}") from None
     if any(vector.ndim != 1 or not len(vector) for vector in vectors):
         raise InvalidAnswerError("a vector without numbers")
+    if any(not np.isfinite(vector).all() or not vector.any() for vector in vectors):
+        # what half precision makes of numbers that are too large for it
+        raise InvalidAnswerError("a vector that points nowhere")
     return vectors, tokens
 
 

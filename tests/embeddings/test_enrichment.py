@@ -2,12 +2,14 @@
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from psycopg2 import extensions
 
 from embeddings import enrichment
+from embeddings.encoders.base import PATIENT
 from embeddings.enrichment import Enrichment, EnrichmentReport, price
 from embeddings.openai_server import OpenAIServer
 from tests.embeddings.marts import PullRequest, put
@@ -27,7 +29,7 @@ def remote(settings: Settings, openai_double: OpenAIDouble) -> Settings:
 
 def run(remote: Settings, warehouse: extensions.connection, **options: Any) -> EnrichmentReport:
     warehouse.rollback()
-    server = OpenAIServer.from_settings(remote, timeout=1.0, first_wait=0.002)
+    server = OpenAIServer.from_settings(remote, replace(PATIENT, timeout=1.0), first_wait=0.002)
     return Enrichment(remote, warehouse, server, options.pop("model", MODEL)).run(**options)
 
 
@@ -82,7 +84,7 @@ def test_a_run_that_ends_early_says_what_it_cost(
     openai_double.misbehave = misbehave
     put(warehouse, [PullRequest(number) for number in range(1, 6)])
     warehouse.rollback()
-    server = OpenAIServer.from_settings(remote, timeout=1.0, first_wait=0.002)
+    server = OpenAIServer.from_settings(remote, replace(PATIENT, timeout=1.0), first_wait=0.002)
     judging = Enrichment(remote, warehouse, server, MODEL)
     with pytest.raises(PlimsollError, match="401"):
         judging.run()
@@ -225,7 +227,7 @@ def test_dbt_can_replace_the_views_while_pull_requests_are_judged(
     openai_double.misbehave = rebuild
     put(warehouse, [PullRequest(1)])
     assert enrichment.estimate(warehouse, MODEL).pull_requests == 1
-    server = OpenAIServer.from_settings(remote, timeout=5.0, first_wait=0.002)
+    server = OpenAIServer.from_settings(remote, replace(PATIENT, timeout=5.0), first_wait=0.002)
     assert Enrichment(remote, warehouse, server, MODEL).run().judged == 1
 
 

@@ -2,8 +2,10 @@
 
 import base64
 import logging
+import math
 import threading
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
@@ -12,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embeddings import openai_server
 from embeddings.encoders import choose, describe
+from embeddings.encoders.base import HURRIED, PATIENT, Patience
 from embeddings.encoders.openai import (
-    FEW_ATTEMPTS,
+    FEW_FAILURES,
     REQUEST_TOKENS,
     TEXT_BYTES,
     OpenAIEncoder,
@@ -23,8 +25,7 @@ from embeddings.encoders.openai import (
     _estimated_tokens,
     _known_dimensions,
 )
-from embeddings.openai_server import ATTEMPTS, OpenAIServer
-from embeddings.searching import QUERY_ATTEMPTS
+from embeddings.openai_server import OpenAIServer
 from tests.embeddings.openai_double import DIMENSION, FaultError, OpenAIDouble, vector_of
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings, load_settings
@@ -40,11 +41,11 @@ def remote(tmp_path: Any, openai_double: OpenAIDouble) -> Settings:
     )
 
 
-def make(remote: Settings, timeout: float = 5.0, attempts: int | None = None) -> OpenAIEncoder:
-    """An encoder with little patience."""
-    server = OpenAIServer.from_settings(remote, timeout=timeout, first_wait=0.002)
+def make(remote: Settings, patience: Patience = PATIENT, timeout: float = 5.0) -> OpenAIEncoder:
+    """An encoder that waits shortly."""
+    server = OpenAIServer.from_settings(remote, replace(patience, timeout=timeout), first_wait=0.002)
     known = _known_dimensions(remote, "text-embedding-3-small")
-    return OpenAIEncoder(server, "text-embedding-3-small", DIMENSION, known=known, workers=4, attempts=attempts)
+    return OpenAIEncoder(server, "text-embedding-3-small", DIMENSION, known=known, workers=4)
 
 
 def assert_right(encoder: OpenAIEncoder, texts: list[str]) -> None:
@@ -80,25 +81,70 @@ def fail_first(*answers: FaultError) -> Any:
         pytest.param([FaultError(200, "{not json")], id="invalid JSON"),
         pytest.param([FaultError(200, {"data": []})], id="no vectors"),
         pytest.param([FaultError(200, {"data": [{"index": 0, "embedding": []}]})], id="empty vector"),
+        pytest.param([FaultError(200, {"data": [{"index": 0, "embedding": [0.0] * DIMENSION}]})], id="zeros"),
+        pytest.param([FaultError(200, {"data": [{"index": 0, "embedding": [None] * DIMENSION}]})], id="nulls"),
+        pytest.param([FaultError(200, {"data": [{"index": 0, "embedding": [math.nan] * DIMENSION}]})], id="NaN"),
         pytest.param([FaultError(200, "", {"Content-Length": "50"})], id="cut off"),
     ],
 )
 def test_what_passes_is_sat_out(remote: Settings, openai_double: OpenAIDouble, faults: list[FaultError]) -> None:
     openai_double.misbehave = fail_first(*faults)
-    assert_right(make(remote), ["one", "two"])
+    assert_right(make(remote), ["one"])
     assert len(openai_double.embedding_requests) == len(faults) + 1
 
 
 def test_patience_is_what_is_asked_for(remote: Settings, openai_double: OpenAIDouble) -> None:
     openai_double.misbehave = fail_first(*[FaultError(500)] * 100)
     asked = []
-    for attempts in (QUERY_ATTEMPTS, None):
+    for patience in (HURRIED, PATIENT):
         openai_double.embedding_requests.clear()
         with pytest.raises(PlimsollError, match="HTTP 500"):
-            make(remote, attempts=attempts).encode(["one"])
+            make(remote, patience).encode(["one"])
         asked.append(len(openai_double.embedding_requests))
     # the last look is at a plain text: is it the text or the server?
-    assert asked == [QUERY_ATTEMPTS + QUERY_ATTEMPTS, FEW_ATTEMPTS + ATTEMPTS]
+    assert asked == [HURRIED.failures + HURRIED.failures, FEW_FAILURES + PATIENT.failures]
+
+
+def test_a_limited_rate_is_sat_out_longer_than_a_failure(remote: Settings, openai_double: OpenAIDouble) -> None:
+    openai_double.misbehave = fail_first(FaultError(400), *[FaultError(429)] * (PATIENT.limits - 1))
+    # the one that is refused is looked for among the two, under the limit, too
+    assert_right(make(remote), ["one", "two"])
+    openai_double.misbehave = fail_first(*[FaultError(429)] * 100)
+    for patience in (HURRIED, PATIENT):
+        openai_double.embedding_requests.clear()
+        with pytest.raises(PlimsollError, match=f"gave up after {patience.limits} attempts: rate limit: made to fail"):
+            make(remote, patience).encode(["one"])
+        assert len(openai_double.embedding_requests) == patience.limits
+
+
+def test_a_server_that_lets_few_through_is_not_given_up(remote: Settings, openai_double: OpenAIDouble) -> None:
+    def one_in_three(path: str, request: dict[str, Any], number: int) -> None:
+        if number % 3:
+            raise FaultError(429)
+
+    openai_double.misbehave = one_in_three
+    # four workers with 36 requests: some are told to wait more often than patience has it for one alone
+    patience = replace(PATIENT, limits=4)
+    assert_right(make(remote, patience), [f"text {number}" for number in range(9_000)])
+
+
+def test_a_request_beyond_all_of_a_minutes_tokens_is_divided(remote: Settings, openai_double: OpenAIDouble) -> None:
+    def limit(path: str, request: dict[str, Any], number: int) -> None:
+        if len(request["input"]) > 3:
+            message = "Request too large for it on tokens per min (TPM): Limit 3, Requested 9."
+            raise FaultError(429, {"error": {"code": "rate_limit_exceeded", "message": message}})
+
+    openai_double.misbehave = limit
+    assert_right(make(remote), [f"text {number}" for number in range(9)])
+
+
+@pytest.mark.parametrize("value", ["0", formatdate(time.time() - 3600, usegmt=True)])
+def test_no_wait_is_shorter_than_ones_own(remote: Settings, openai_double: OpenAIDouble, value: str) -> None:
+    openai_double.misbehave = fail_first(FaultError(429, headers={"Retry-After": value}))
+    server = OpenAIServer.from_settings(remote, PATIENT, first_wait=0.6)
+    started = time.monotonic()
+    server.call(lambda client: client.embeddings.create(model="m", input=["one"]))
+    assert time.monotonic() - started >= 0.3
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"total_tokens": None}, {"total_tokens": "12"}])
@@ -171,15 +217,31 @@ def test_a_document_at_which_the_server_fails_is_set_aside_alone(
     vectors = make(remote, timeout=0.3).encode(texts)
     assert [index for index, vector in enumerate(vectors) if vector is None] == [17]
     # all patience for the batch, little for each of its six halvings
-    assert sum("BAD" in request for request in openai_double.embedding_requests) <= 7 + 6 * FEW_ATTEMPTS
+    assert sum("BAD" in request for request in openai_double.embedding_requests) <= 7 + 6 * FEW_FAILURES
 
 
-def test_a_server_that_breaks_down_on_the_way_sets_nothing_aside(remote: Settings, openai_double: OpenAIDouble) -> None:
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (FaultError(503), "gave up after 7 attempts: HTTP 503"),
+        # of one whose model has crashed
+        (FaultError(400), "refuses every text"),
+        (FaultError(200, {"data": [{"index": n, "embedding": [math.nan] * DIMENSION} for n in (0, 1)]}), "nowhere"),
+    ],
+)
+def test_a_server_that_breaks_down_on_the_way_sets_nothing_aside(
+    remote: Settings, openai_double: OpenAIDouble, fault: FaultError, message: str
+) -> None:
     encoder = make(remote)
     assert_right(encoder, ["one"])
-    openai_double.misbehave = lambda path, request, number: (_ for _ in ()).throw(FaultError(503))
-    with pytest.raises(PlimsollError, match="gave up after 7 attempts: HTTP 503"):
+    openai_double.misbehave = lambda path, request, number: (_ for _ in ()).throw(fault)
+    with pytest.raises(PlimsollError, match=message):
         encoder.encode(["two", "three"])
+
+
+def test_a_server_that_was_down_and_is_back_sets_nothing_aside(remote: Settings, openai_double: OpenAIDouble) -> None:
+    openai_double.misbehave = fail_first(*[FaultError(400)] * 2)
+    assert_right(make(remote), ["one", "two"])
 
 
 @pytest.mark.parametrize(
@@ -224,10 +286,13 @@ def test_what_does_not_pass_is_said_in_one_line(
 
 
 def test_a_server_that_is_not_there(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_server, "ATTEMPTS", 2)
     settings = load_settings(PLIMSOLL_HOME=tmp_path, openai_base_url="http://127.0.0.1:9/v1")
     with pytest.raises(PlimsollError, match=r"127\.0\.0\.1:9/v1: gave up .* no connection"):
-        make(settings).encode(["one"])
+        make(settings, HURRIED).encode(["one"])
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    with pytest.raises(PlimsollError, match=r"ALL_PROXY: the proxy .* cannot be used"):
+        make(settings)
+    monkeypatch.delenv("ALL_PROXY")
     with pytest.raises(PlimsollError, match="it does not answer"):
         describe(settings)
 
