@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import sys
+import threading
 
 import click
 import psycopg2
@@ -49,6 +50,7 @@ def run(command: click.Command, program: str) -> None:
         code = fail(f"{one_line(error.format_message())}. See {called} --help", error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         code = fail("interrupted", EXIT_INTERRUPTED)
+        _end_without_threads(code)
     except BrokenPipeError:
         # the reader has gone, as in `… | head`; nothing more can be said
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -61,6 +63,14 @@ def run(command: click.Command, program: str) -> None:
     except Exception as error:
         code = fail(f"unexpected {type(error).__name__}: {error}. LOG_LEVEL=DEBUG shows where", EXIT_FAILED)
     sys.exit(code)
+
+
+def _end_without_threads(code: int) -> None:
+    """End the process now if a thread is left: it may wait a minute for a server, and Python would wait for it."""
+    if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def fail(message: str, code: int) -> int:

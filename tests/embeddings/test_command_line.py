@@ -1,6 +1,12 @@
 """The command line: what it prints, and how it fails."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -231,3 +237,43 @@ def test_an_unreachable_milvus_is_named_without_its_password(
     assert code == 1
     assert err.startswith("error: cannot reach Milvus at http://127.0.0.1:9") and "Check MILVUS_URL" in err
     assert err.count("\n") == 1 and "secret" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        pytest.param(("search", "what waits"), FaultError(200, delay=30), id="hangs"),
+        pytest.param(("sync",), FaultError(429, headers={"Retry-After": "60"}), id="limits"),
+    ],
+)
+def test_an_interrupt_waits_for_no_server(
+    settings: Settings,
+    warehouse: extensions.connection,
+    openai_double: OpenAIDouble,
+    arguments: tuple[str, ...],
+    fault: FaultError,
+) -> None:
+    put(warehouse, [PullRequest(1)])
+    environment = {
+        **os.environ, "PLIMSOLL_HOME": str(settings.home), "PGDATABASE": settings.database.dbname,
+        "MILVUS_URL": settings.milvus_url, "OPENAI_BASE_URL": openai_double.url, "EMBEDDING_DIMENSIONS": "8",
+    }  # fmt: skip
+    program = [sys.executable, "-m", "embeddings"]
+    subprocess.run([*program, "sync"], env=environment, check=True, capture_output=True)
+    put(warehouse, [PullRequest(2)])
+    asked = threading.Event()
+
+    def misbehave(path: str, request: dict[str, Any], number: int) -> None:
+        asked.set()
+        raise fault
+
+    openai_double.misbehave = misbehave
+    with subprocess.Popen([*program, *arguments], env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert asked.wait(20)
+        time.sleep(0.3)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert time.monotonic() - started < 3
+    assert process.returncode == 130
+    assert err.endswith("error: interrupted\n") and "Traceback" not in err
