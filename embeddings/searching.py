@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any, Literal, Self, TypeVar
 
 import psycopg2
@@ -124,7 +125,7 @@ def search(
 
 
 class Searcher:
-    """A search that stays open for many queries.
+    """A search that stays open for many queries, of several threads if need be.
 
     Args:
         settings: where everything is.
@@ -137,6 +138,7 @@ class Searcher:
         self._store: Store | None = None
         self._encoder: Encoder | None = None
         self._pool = ThreadPoolExecutor(max_workers=1)
+        self._opening = Lock()
         self._names: dict[str, tuple[str, float]] = {}
 
     @classmethod
@@ -247,16 +249,18 @@ class Searcher:
     @property
     def store(self) -> Store:
         """Milvus, opened when it is first needed."""
-        if self._store is None:
-            self._store = Store.open(self._settings)
-        return self._store
+        with self._opening:
+            if self._store is None:
+                self._store = Store.open(self._settings)
+            return self._store
 
     @property
     def encoder(self) -> Encoder:
         """The model, loaded when it is first needed."""
-        if self._encoder is None:
-            self._encoder = choose(self._settings, HURRIED)
-        return self._encoder
+        with self._opening:
+            if self._encoder is None:
+                self._encoder = choose(self._settings, HURRIED)
+            return self._encoder
 
     def _is_login(self, word: str, explanation: list[str]) -> bool:
         """Whether a word is a login and no word of a title, as `docs` or `release` may be."""

@@ -26,6 +26,8 @@ NEVER_MS = 2**31 - 1
 NO_SUCH_ALIAS = (100, 1600)
 # what a string of the filter language cannot hold as it is
 ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
+# the files of Milvus Lite that this process has open
+OPEN_HERE: set[Path] = set()
 REMEDY = "Check MILVUS_URL and MILVUS_TOKEN, or unset them for Milvus Lite"
 
 
@@ -75,6 +77,8 @@ class Store:
         except Exception as error:
             reason = _reason(error).replace(token, "***") if token else _reason(error)
             raise PlimsollError(f"cannot reach Milvus at {uri}: {reason}", remedy=REMEDY) from None
+        if lite_path is not None:
+            OPEN_HERE.add(lite_path)
         return cls(client, lite_path)
 
     def __enter__(self) -> Self:
@@ -95,6 +99,7 @@ class Store:
 
             # the client's close leaves the in-process server running, and with it the lock on the file
             server_manager_instance.release_server(str(self._lite_path))
+            OPEN_HERE.discard(self._lite_path)
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of the client.
@@ -274,6 +279,12 @@ def _refuse_if_in_use(path: Path) -> None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            if path in OPEN_HERE:
+                raise PlimsollError(
+                    f"this process has Milvus Lite's {path.name} open already",
+                    where=str(path.parent),
+                    remedy="Put all queries to one Searcher, or set MILVUS_URL to a server",
+                ) from None
             raise PlimsollError(
                 f"another process has Milvus Lite's {path.name} open",
                 where=str(path.parent),

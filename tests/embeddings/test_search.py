@@ -1,6 +1,7 @@
 """Search over synced marts, with the model that ships."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
@@ -340,3 +341,14 @@ def test_a_search_that_stays_open_follows_the_alias(settings: Settings) -> None:
         alike = searcher.similar("acme/ship", 1).results
         sidecar.sync(full_refresh=True)
         assert searcher.similar("acme/ship", 1).results == alike
+
+
+def test_a_search_serves_several_threads_and_a_process_opens_one(settings: Settings) -> None:
+    with searching(settings) as searcher:
+        alone = searcher.search("losing files when the connection drops").results
+        # the file of Milvus Lite is the first one's
+        with Searcher.open(settings) as second, pytest.raises(PlimsollError, match=r"this process has .*one Searcher"):
+            second.search("losing files when the connection drops")
+    with Searcher.open(settings) as fresh, ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(fresh.search, "losing files when the connection drops") for _ in range(16)]
+        assert all(each.result().results == alone for each in asked)
