@@ -49,8 +49,8 @@ class Selection:
         owners: organisations or users with all their repositories.
         include: shell patterns; an owner's repository must match one, if there are any.
         exclude: shell patterns that an owner's repository must not match.
-        archived: take an owner's archived repositories, too.
-        forks: take an owner's forks, too.
+        archived: take an owner's archived repositories, too; those in the tables are taken anyway.
+        forks: take an owner's forks, too; likewise.
     """
 
     repositories: tuple[str, ...] = ()
@@ -162,7 +162,13 @@ def candidates_of(
             unreadable.append(Report(owner, status="failed", steps=[Step("probe")], error=str(error)))
             continue
         probe.listed += len(found)
-        wanted = [c for c in found if (selection.archived or not c.is_archived) and (selection.forks or not c.is_fork)]
+        # what was loaded once is kept up: the last changes of a repository come just before it is archived
+        known = store.known_repositories([c.id for c in found if c.id])
+        wanted = [
+            c
+            for c in found
+            if c.id in known or ((selection.archived or not c.is_archived) and (selection.forks or not c.is_fork))
+        ]
         wanted += [Candidate(name) for name in store.missing_repositories(owner, [c.id for c in found if c.id])]
         chosen = selected(wanted, selection.include, selection.exclude)
         if not chosen:

@@ -77,6 +77,10 @@ class RawStore:
         found = self._select(tables.REPOSITORIES, named, (name,))
         return found[0] if found else None
 
+    def known_repositories(self, ids: Sequence[int]) -> set[int]:
+        """Those of some repositories, by their ids, that have a row."""
+        return {row["id"] for row in self._select(tables.REPOSITORIES, sql.SQL("id = any(%s)"), (list(ids),))}
+
     def missing_repositories(self, owner: str, listed: Sequence[int]) -> list[str]:
         """The names of an owner's readable repositories that are not among those listed."""
         missing = sql.SQL("lower(owner_login) = lower(%s) and unreadable_at is null and id <> all(%s)")

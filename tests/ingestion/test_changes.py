@@ -384,6 +384,22 @@ def test_patterns_choose_repositories_of_an_organisation(
     assert [report.repository for report in outcome.reports] == ["harbour-works/archived-one"]
 
 
+def test_last_changes_of_a_repository_arrive_after_it_was_archived(
+    loaded: Settings, api: GitHubDouble, repository: Repository
+) -> None:
+    assert run(loaded).is_complete
+    last = next(row for row in repository.pull_requests.values() if row.state == "OPEN")
+    api.mutate.close(last, actor=None)
+    repository.is_archived = True
+    assert QUAYSIDE in [report.repository for report in run(loaded).reports]
+    assert one(loaded, "pull_requests", "state", last) == ("CLOSED",)
+    archived = "select is_archived from raw_github.repositories where id = %s"
+    assert query(loaded, archived, repository.database_id) == [(True,)]
+    api.log.clear()
+    assert run(loaded).is_complete
+    assert "List" not in [request.operation for request in api.log]
+
+
 def test_patches_come_with_statuses_and_previous_paths(settings: Settings, api: GitHubDouble) -> None:
     assert run(at(settings, api), SERVICE, with_patches=True).is_complete
     service = api.organisation.repository(SERVICE)

@@ -89,6 +89,7 @@ def is_unmoved(candidate: Candidate, known: Known, memory: Mapping[str, Mapping[
         and stored["unreadable_at"] is None
         # it decides what it means when the repository cannot be read some day
         and stored["is_private"] == candidate.is_private
+        and stored["is_archived"] == candidate.is_archived
         and len(known.pull_requests(candidate.id)) == candidate.total
         and not known.to_retry(candidate.id)
     )
