@@ -55,9 +55,17 @@ def build(settings: Settings, arguments: Sequence[str]) -> int:
         dbt's exit code.
 
     Raises:
-        PlimsollError: another build of this database is under way, or it cannot be reached.
+        PlimsollError: another build of this database is under way, nothing was loaded into it, or it cannot be reached.
     """
     with closing(postgres.connect(settings, autocommit=True)) as connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('raw_github.pull_requests') is not null")
+        if cursor.fetchone() != (True,):
+            # a line for each table that is missing, and for each that is built of it, would say less
+            raise PlimsollError(
+                "there is nothing to build from: nothing was loaded yet",
+                where=str(settings.database),
+                remedy="Run python -m ingestion github --repo owner/name",
+            )
         cursor.execute("select pg_try_advisory_lock(%s)", (BUILD_LOCK,))
         if cursor.fetchone() != (True,):
             raise PlimsollError(

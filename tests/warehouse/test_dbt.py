@@ -31,19 +31,32 @@ pathlib.Path(sys.argv[2]).touch()
 """
 
 
-def test_one_build_of_a_database_at_a_time(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setattr(dbt, "command", lambda *arguments: [sys.executable, "-c", ASK, settings.database.url])
-    with closing(postgres.connect(settings, autocommit=True)) as other, other.cursor() as cursor:
+@pytest.fixture
+def loaded(settings: Settings) -> Settings:
+    """A database in which there is something to build from, as far as the lock is concerned."""
+    with closing(postgres.connect(settings, autocommit=True)) as connection, connection.cursor() as cursor:
+        cursor.execute("create schema raw_github; create table raw_github.pull_requests (id bigint)")
+    return settings
+
+
+def test_a_build_of_nothing_says_so(settings: Settings) -> None:
+    with pytest.raises(PlimsollError, match="nothing was loaded yet. Run python -m ingestion"):
+        dbt.build(settings, [])
+
+
+def test_one_build_of_a_database_at_a_time(monkeypatch: pytest.MonkeyPatch, loaded: Settings) -> None:
+    monkeypatch.setattr(dbt, "command", lambda *arguments: [sys.executable, "-c", ASK, loaded.database.url])
+    with closing(postgres.connect(loaded, autocommit=True)) as other, other.cursor() as cursor:
         cursor.execute("select pg_advisory_lock(%s)", (dbt.BUILD_LOCK,))
         with pytest.raises(PlimsollError, match="another build is under way"):
-            dbt.build(settings, [])
-    assert dbt.build(settings, []) == HELD
+            dbt.build(loaded, [])
+    assert dbt.build(loaded, []) == HELD
     # and lets it go
-    assert dbt.build(settings, []) == HELD
+    assert dbt.build(loaded, []) == HELD
 
 
 def test_interrupted_build_lets_dbt_cancel_its_queries(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, loaded: Settings, tmp_path: Path
 ) -> None:
     begun, ended = tmp_path / "begun", tmp_path / "ended"
     line = [sys.executable, "-c", SLOW, str(begun), str(ended)]
@@ -59,7 +72,7 @@ def test_interrupted_build_lets_dbt_cancel_its_queries(
     try:
         threading.Thread(target=interrupt, daemon=True).start()
         with pytest.raises(KeyboardInterrupt):
-            dbt.build(settings, [])
+            dbt.build(loaded, [])
     finally:
         signal.signal(signal.SIGINT, before)
     assert ended.exists()
