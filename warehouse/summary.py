@@ -51,6 +51,7 @@ select
     (select max(finished_at) from raw_github.sync_runs where status in ('done', 'partial')),
     (select max(updated_at) from raw_github.pull_requests)
 """
+NEWEST_DAY = "select max(day) from marts.author_metrics_daily"
 SAMPLED = f"select exists (select from marts.repo_prs where repo_name like '{SAMPLE_OWNER}/%')"
 NEWEST = "select title from marts.repo_prs where is_merged order by merged_at desc, pr_id desc limit 1"
 
@@ -73,7 +74,10 @@ def show(settings: Settings, *, is_sample: bool) -> None:
     _table(console, "What shipped lately", headings, shipped, right=(4,))
     who = [(name, *(f"{count:,}" for count in counts)) for name, *counts in _rows(settings, WHO)]
     headings = ("author", "opened", "merged", "features", "lines", "reviews", "review comments")
-    _table(console, "Who does what (people, last 90 days)", headings, who, right=(1, 2, 3, 4, 5, 6))
+    # a repository may have been quiet for years
+    ((day,),) = _rows(settings, NEWEST_DAY)
+    period = f" (people, the 90 days to {day})" if day else ""
+    _table(console, f"Who does what{period}", headings, who, right=(1, 2, 3, 4, 5, 6))
     loaded_at, newest = _rows(settings, FRESHNESS)[0]
     click.echo(f"Freshness: last loaded {_time(loaded_at)}; the newest change on GitHub is of {_time(newest)}.")
 
