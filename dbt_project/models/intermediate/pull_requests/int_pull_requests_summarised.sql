@@ -38,7 +38,7 @@ unix_lines as (
 ),
 
 {# comments of the template and fenced code, closed or not; one pattern each, since alternatives would match
-   greedily. Most bodies have neither, and to look for a word is cheaper than to match a pattern #}
+   greedily. Most bodies have none, and to look for a word is cheaper than to match a pattern #}
 without_comments as (
 
     select
@@ -67,6 +67,23 @@ without_blocks as (
         end as text
 
     from without_comments
+    {{ computed_once() }}
+
+),
+
+{# tildes fence code at the start of a line alone #}
+without_tilde_blocks as (
+
+    select
+        pr_id,
+        title,
+        body,
+        case
+            when strpos(text, '~~~') = 0 then text
+            else {{ replace_all(replace_all("E'\n' || text", "'\n~~~.*?\n~~~'"), "'\n~~~.*'") }}
+        end as text
+
+    from without_blocks
 
 ),
 
@@ -79,7 +96,7 @@ without_headings as (
         body,
         {{ replace_all('text', "'^(?:[ \\t]*(?:#{1,6}(?:[ \\t][^\\n]*)?)?\\n)+'") }} as text
 
-    from without_blocks
+    from without_tilde_blocks
     {{ computed_once() }}
 
 ),
