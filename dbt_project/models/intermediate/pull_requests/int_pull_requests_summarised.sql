@@ -30,7 +30,10 @@ unix_lines as (
         pr_id,
         title,
         body,
-        replace(replace(left(body, 8000), E'\r\n', E'\n'), E'\r', E'\n') || E'\n' as text
+        {# tildes at the start of a line fence code as backticks do; an empty line above is of no account #}
+        replace(
+            E'\n' || replace(replace(left(body, 8000), E'\r\n', E'\n'), E'\r', E'\n') || E'\n', E'\n~~~', E'\n```'
+        ) as text
 
     from pull_requests
     {{ computed_once() }}
@@ -38,7 +41,7 @@ unix_lines as (
 ),
 
 {# comments of the template and fenced code, closed or not; one pattern each, since alternatives would match
-   greedily. Most bodies have none, and to look for a word is cheaper than to match a pattern #}
+   greedily. Most bodies have neither, and to look for a word is cheaper than to match a pattern #}
 without_comments as (
 
     select
@@ -67,23 +70,6 @@ without_blocks as (
         end as text
 
     from without_comments
-    {{ computed_once() }}
-
-),
-
-{# tildes fence code at the start of a line alone #}
-without_tilde_blocks as (
-
-    select
-        pr_id,
-        title,
-        body,
-        case
-            when strpos(text, '~~~') = 0 then text
-            else {{ replace_all(replace_all("E'\n' || text", "'\n~~~.*?\n~~~'"), "'\n~~~.*'") }}
-        end as text
-
-    from without_blocks
 
 ),
 
@@ -96,7 +82,7 @@ without_headings as (
         body,
         {{ replace_all('text', "'^(?:[ \\t]*(?:#{1,6}(?:[ \\t][^\\n]*)?)?\\n)+'") }} as text
 
-    from without_tilde_blocks
+    from without_blocks
     {{ computed_once() }}
 
 ),
