@@ -70,6 +70,9 @@ class OpenAIServer:
         where: the server's name for messages.
         patience: how long it is waited for; the client keeps the timeout.
         first_wait: seconds before the first retry where the server names none.
+
+    Attributes:
+        answers: how many requests it has answered so far.
     """
 
     def __init__(
@@ -77,11 +80,11 @@ class OpenAIServer:
     ) -> None:
         self.client = client
         self.where = where
-        self._patience = patience
+        self.patience = patience
         self._first_wait = first_wait
         # one request that was told to wait holds back those beside it
         self._resume_at = 0.0
-        self._answers = 0
+        self.answers = 0
         self._lock = threading.Lock()
         self._is_interrupted = threading.Event()
 
@@ -156,9 +159,9 @@ class OpenAIServer:
         """
         import openai
 
-        failures = min(failures or self._patience.failures, self._patience.failures)
+        failures = min(failures or self.patience.failures, self.patience.failures)
         failed = limited = 0
-        answers = self._answers
+        answers = self.answers
         while True:
             self._wait_for_turn()
             remedy, is_limited = REMEDY, False
@@ -193,13 +196,13 @@ class OpenAIServer:
                     remedy = SLOW_REMEDY
             else:
                 with self._lock:
-                    self._answers += 1
+                    self.answers += 1
                 return answer
             if is_limited:
                 # as long as it answers others, the turn of this one will come
-                limited = 1 if answers != self._answers else limited + 1
-                answers = self._answers
-                if limited >= self._patience.limits:
+                limited = 1 if answers != self.answers else limited + 1
+                answers = self.answers
+                if limited >= self.patience.limits:
                     raise self._failure(f"gave up after {limited} attempts: {reason}")
                 self._hold_back(reason, limited, wait)
             else:
@@ -209,7 +212,7 @@ class OpenAIServer:
                 self._hold_back(reason, failed, wait)
 
     def _hold_back(self, reason: str, attempt: int, wait: float | None) -> None:
-        if wait is not None and wait > self._patience.longest_wait:
+        if wait is not None and wait > self.patience.longest_wait:
             raise self._failure(f"it asks to wait {wait:.0f} s ({reason})")
         longest = min(self._first_wait * 2 ** (attempt - 1), LONGEST_WAIT_SECONDS)
         # jitter, so that requests that failed together do not come back together; some servers ask to wait 0 s

@@ -20,8 +20,8 @@ __all__ = ["Encoder", "Usage", "Vector", "available", "choose", "configured", "d
 
 logger = logging.getLogger(__name__)
 
-# no longer names: a server may have a model of the same one
-STATIC, MINILM = "wordllama", "minilm"
+STATIC_MODELS = ("wordllama", "wordllama-l2-supercat-256")
+MINILM_MODELS = ("minilm", "all-minilm-l6-v2", "all-minilm-l6-v2-int8")
 
 
 def choose(settings: Settings, patience: Patience = PATIENT) -> Encoder:
@@ -75,10 +75,9 @@ def _local(settings: Settings) -> "type[StaticEncoder | MiniLMEncoder] | None":
     from embeddings.encoders.minilm import MiniLMEncoder
     from embeddings.encoders.static import StaticEncoder
 
-    model = (settings.embedding_model or "").lower()
-    if model == MINILM:
+    if _is_meant(settings, MINILM_MODELS):
         return MiniLMEncoder
-    if model == STATIC or not (model or _is_remote(settings)):
+    if _is_meant(settings, STATIC_MODELS) or not (settings.embedding_model or _is_remote(settings)):
         return StaticEncoder
     if not _is_remote(settings):
         raise PlimsollError(
@@ -115,14 +114,18 @@ def describe(settings: Settings) -> dict[str, Any]:
     Raises:
         PlimsollError: it is not installed, or its server does not answer.
     """
-    model = (settings.embedding_model or "").lower()
-    if _is_remote(settings) and model not in (STATIC, MINILM):
+    if _local(settings) is None:
         from embeddings.encoders.openai import describe_server
 
         return describe_server(settings)
     encoder = choose(settings)
-    kind = "transformer" if model == MINILM else "static"
+    kind = "transformer" if _is_meant(settings, MINILM_MODELS) else "static"
     return {"model": encoder.model, "kind": kind, "dimension": encoder.dimension, "reachable": True}
+
+
+def _is_meant(settings: Settings, names: tuple[str, ...]) -> bool:
+    """Whether the settings name a local model: with a server by its first name alone, for it may have the others."""
+    return (settings.embedding_model or "").lower() in (names[:1] if _is_remote(settings) else names)
 
 
 def _is_remote(settings: Settings) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from embeddings.encoders.base import HURRIED, Patience, Usage, Vector, unit
 from embeddings.openai_server import (
     REMEDY,
+    UNANSWERED_ATTEMPTS,
     InvalidAnswerError,
     OpenAIServer,
     RefusedInputError,
@@ -37,6 +39,10 @@ SHORTEST_BYTES = 500
 # of one request; OpenAI takes 2,048 texts and 300,000 tokens
 REQUEST_TEXTS = 256
 REQUEST_TOKENS = 50_000
+# a processor takes seconds for what a provider answers at once: the first requests are small, further ones as large as
+# are answered in good time, which is this share of the longest, and no larger beyond that one
+FIRST_TEXTS = 32
+QUICK, SLOW = 1 / 12, 1 / 3
 BYTES_PER_TOKEN = 4
 HEALTH_TIMEOUT_SECONDS = 5.0
 PLAIN_TEXT = "a text that any model takes"
@@ -73,6 +79,7 @@ class OpenAIEncoder:
         self._known = known
         self._options: dict[str, Any] = {} if known else {"dimensions": dimension}
         self._workers = workers
+        self._request_texts = FIRST_TEXTS
         self._lock = Lock()
 
     @classmethod
@@ -99,7 +106,7 @@ class OpenAIEncoder:
         """A unit vector for each text; None for a text that the server refuses."""
         vectors: list[Vector | None] = [None] * len(texts)
         cut = [cut_bytes(text, TEXT_BYTES) for text in texts]
-        batches = list(_batches(cut))
+        batches = list(_batches(cut, self._request_texts))
         with self._server.workers(min(self._workers, len(batches) or 1)) as pool:
             answers = pool.map(lambda indexes: self._encode_batch([cut[index] for index in indexes]), batches)
             for indexes, answer in zip(batches, answers, strict=True):
@@ -122,6 +129,7 @@ class OpenAIEncoder:
         Raises:
             PlimsollError: the server takes no text at all.
         """
+        answers = self._server.answers
         try:
             return self._request(texts, failures)
         except RefusedInputError as error:
@@ -130,8 +138,9 @@ class OpenAIEncoder:
             if shorter := _shorter(texts[0], error):
                 return self._encode_batch([shorter])
         except ServerFailedError:
-            # servers of one's own fail at a text where they should refuse it
-            pass
+            # servers of one's own fail at a text where they should refuse it, and at more than they can do in time
+            if len(texts) > 1 and self._server.answers != answers:
+                return self._halves(texts)
         # one that has broken down fails at any text, or refuses any; and it may be back by now
         self._probe()
         try:
@@ -155,6 +164,15 @@ class OpenAIEncoder:
             for vector in self._encode_batch(half, _failures_in_search(half))
         ]
 
+    def _note(self, texts: int, seconds: float, *, is_answered: bool) -> None:
+        """Note how long the last attempt at a request took, for the size of those to come."""
+        share = seconds / self._server.patience.timeout
+        with self._lock:
+            if share > SLOW and texts > 1:
+                self._request_texts = max(2, min(self._request_texts, texts // 2))
+            elif share < QUICK and is_answered and texts >= self._request_texts:
+                self._request_texts = min(2 * texts, REQUEST_TEXTS)
+
     def _probe(self) -> None:
         """Ask, with all patience, for the vector of a plain text: one that refuses it must not empty the index.
 
@@ -172,7 +190,21 @@ class OpenAIEncoder:
             ) from None
 
     def _request(self, texts: list[str], failures: int | None = None) -> list[Vector | None]:
-        vectors, tokens = self._server.call(lambda client: _embed(client, self.model, texts, self._options), failures)
+        # several are divided rather than asked for again: what was asked in vain may keep the server busy yet
+        unanswered = 1 if len(texts) > 1 else UNANSWERED_ATTEMPTS
+        begun = 0.0
+
+        def ask(client: "OpenAI") -> tuple[list[Vector], int]:
+            nonlocal begun
+            begun = time.monotonic()
+            return _embed(client, self.model, texts, self._options)
+
+        try:
+            vectors, tokens = self._server.call(ask, failures, unanswered)
+        except ServerFailedError:
+            self._note(len(texts), time.monotonic() - begun, is_answered=False)
+            raise
+        self._note(len(texts), time.monotonic() - begun, is_answered=True)
         for vector in vectors:
             if len(vector) != self.dimension:
                 remedy = "Set EMBEDDING_DIMENSIONS to what it makes"
@@ -296,13 +328,13 @@ def _embed(client: "OpenAI", model: str, texts: list[str], options: dict[str, An
     return vectors, tokens
 
 
-def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
-    """The indexes of the texts, as many to a request as its budget of tokens holds."""
+def _batches(texts: Sequence[str], most: int) -> Iterator[list[int]]:
+    """The indexes of the texts, so many to a request at most, and as its budget of tokens holds."""
     batch: list[int] = []
     tokens = 0
     for index, text in enumerate(texts):
         size = _estimated_tokens(text)
-        if batch and (len(batch) == REQUEST_TEXTS or tokens + size > REQUEST_TOKENS):
+        if batch and (len(batch) == most or tokens + size > REQUEST_TOKENS):
             yield batch
             batch, tokens = [], 0
         batch.append(index)

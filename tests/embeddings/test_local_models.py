@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from embeddings.encoders import Encoder, choose, describe
+from embeddings.encoders import Encoder, choose, configured, describe
 from embeddings.encoders.base import mean_direction, unit
 from embeddings.encoders.files import package_file
 from embeddings.encoders.static import MAX_TOKENS, StaticEncoder
@@ -87,3 +87,15 @@ def test_describe_says_what_would_embed(tmp_path: Path) -> None:
     assert describe(load_settings(PLIMSOLL_HOME=tmp_path)) == {
         "model": "wordllama-l2-supercat-256", "kind": "static", "dimension": 256, "reachable": True,
     }  # fmt: skip
+
+
+def test_a_server_may_have_a_model_of_the_same_name(tmp_path: Path) -> None:
+    def chosen(**values: str) -> str:
+        return configured(load_settings(PLIMSOLL_HOME=tmp_path, **values))[0]
+
+    for name in ("minilm", "all-MiniLM-L6-v2"):
+        assert chosen(embedding_model=name) == "all-MiniLM-L6-v2-int8"
+    server = {"openai_base_url": "http://127.0.0.1:9/v1"}
+    assert chosen(embedding_model="minilm", **server) == "all-MiniLM-L6-v2-int8"
+    assert chosen(embedding_model="all-MiniLM-L6-v2", **server) == "all-MiniLM-L6-v2"
+    assert chosen(embedding_model="wordllama", **server) == STATIC.model
