@@ -80,7 +80,7 @@ def sync(alias: str | None, repository: str | None, batch_size: int | None, full
                     )
         except BaseException:
             # what was paid for is said, however it ended
-            if encoder.usage.tokens:
+            if encoder.usage.tokens and encoder.usage.cost_usd != 0:
                 tables.print_usage(console, encoder.usage)
             raise
     tables.print_sync(console, reports)

@@ -29,7 +29,7 @@ FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 REQUEST_TIMEOUT = 408
 REMEDY = "Check OPENAI_API_KEY and OPENAI_BASE_URL"
-SLOW_REMEDY = f"{REMEDY}; a slow one needs less at once: MAX_WORKERS=1, and sync --batch-size 16"
+SLOW_REMEDY = f"{REMEDY}; a slow server needs less at once: MAX_WORKERS=1"
 
 
 class InvalidAnswerError(Exception):

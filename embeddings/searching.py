@@ -175,14 +175,18 @@ class Searcher:
         """What `ask` finds; once more on a new connection if the warehouse was restarted since the last search."""
         if limit < 1:
             raise PlimsollError(f"the limit is {limit}", remedy="Ask for one result or more")
+        used = self._connection
         try:
             return ask()
         except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
             raise PlimsollError("nothing has been embedded yet", remedy=NOT_SYNCED) from None
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            if not self._connection.closed:
+            if not used.closed:
                 raise PlimsollError(f"Postgres: {error}", remedy=postgres.REMEDY) from None
-        self._use(postgres.connect(self._settings, autocommit=True))
+        with self._opening:
+            # unless another thread has done so
+            if self._connection is used:
+                self._use(postgres.connect(self._settings, autocommit=True))
         return ask()
 
     def _search(self, query: str, kind: Kind, filters: Filters, limit: int) -> SearchAnswer:

@@ -38,8 +38,8 @@ def print_estimate(console: Console, estimates: Sequence[Estimate]) -> None:
 
 def print_usage(console: Console, usage: Usage) -> None:
     """What embedding took until a sync ended early."""
-    took = f"{usage.calls:,} calls, {usage.tokens:,} tokens, {dollars(usage.cost_usd)}"
-    console.print(f"Ended early, after {took}", highlight=False)
+    took = f"calls {usage.calls:,}, tokens {usage.tokens:,}, cost {dollars(usage.cost_usd)}"
+    console.print(f"Ended early: {took}", highlight=False)
 
 
 def print_status(console: Console, statuses: Sequence[CollectionStatus]) -> None:

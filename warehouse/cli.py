@@ -1,5 +1,6 @@
 """What every command line shares: logging, errors as one line, exit codes."""
 
+import contextlib
 import logging
 import os
 import re
@@ -68,8 +69,10 @@ def run(command: click.Command, program: str) -> None:
 def _end_without_threads(code: int) -> None:
     """End the process now if a thread is left: it may wait a minute for a server, and Python would wait for it."""
     if any(thread is not threading.main_thread() and not thread.daemon for thread in threading.enumerate()):
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # the reader may have been interrupted, too
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
 
 

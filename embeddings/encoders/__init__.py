@@ -124,8 +124,9 @@ def describe(settings: Settings) -> dict[str, Any]:
 
 
 def _is_meant(settings: Settings, names: tuple[str, ...]) -> bool:
-    """Whether the settings name a local model: with a server by its first name alone, for it may have the others."""
-    return (settings.embedding_model or "").lower() in (names[:1] if _is_remote(settings) else names)
+    """Whether the settings name a local model; with a server only by a name that is ours alone, first or last here."""
+    ours = (names[0], names[-1]) if _is_remote(settings) else names
+    return (settings.embedding_model or "").lower() in ours
 
 
 def _is_remote(settings: Settings) -> bool:

@@ -44,8 +44,8 @@ class Patience:
 
 # of a sync, which works through the night; providers count what they limit by the minute
 PATIENT = Patience(failures=7, limits=10, longest_wait=600.0, timeout=60.0)
-# of a search, whose answer somebody waits for
-HURRIED = Patience(failures=2, limits=2, longest_wait=5.0, timeout=10.0)
+# of a search, whose answer somebody waits for; a server of one's own may have to load the model first
+HURRIED = Patience(failures=2, limits=2, longest_wait=5.0, timeout=30.0)
 
 
 class Encoder(Protocol):

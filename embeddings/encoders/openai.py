@@ -181,7 +181,8 @@ class OpenAIEncoder:
             PlimsollError: it refuses it.
         """
         try:
-            self._request([PLAIN_TEXT])
+            # it costs next to nothing, so that silence is sat out as long as an error
+            self._request([PLAIN_TEXT], unanswered=self._server.patience.failures)
         except RefusedInputError as error:
             raise PlimsollError(
                 f"it refuses every text for the model {self.model}: {error}",
@@ -189,9 +190,12 @@ class OpenAIEncoder:
                 remedy="Check the server, EMBEDDING_MODEL and EMBEDDING_DIMENSIONS, and run again",
             ) from None
 
-    def _request(self, texts: list[str], failures: int | None = None) -> list[Vector | None]:
-        # several are divided rather than asked for again: what was asked in vain may keep the server busy yet
-        unanswered = 1 if len(texts) > 1 else UNANSWERED_ATTEMPTS
+    def _request(
+        self, texts: list[str], failures: int | None = None, unanswered: int = UNANSWERED_ATTEMPTS
+    ) -> list[Vector | None]:
+        if len(texts) > 1:
+            # several are divided rather than asked for again: what was asked in vain may keep the server busy yet
+            unanswered = 1
         begun = 0.0
 
         def ask(client: "OpenAI") -> tuple[list[Vector], int]:
@@ -322,7 +326,7 @@ def _embed(client: "OpenAI", model: str, texts: list[str], options: dict[str, An
         raise InvalidAnswerError(f"not a vector for each text: {type(error).__name__}") from None
     if any(vector.ndim != 1 or not len(vector) for vector in vectors):
         raise InvalidAnswerError("a vector without numbers")
-    if any(not np.isfinite(vector).all() or not vector.any() for vector in vectors):
+    if any(unit(vector) is None for vector in vectors):
         # what half precision makes of numbers that are too large for it
         raise InvalidAnswerError("a vector that points nowhere")
     return vectors, tokens

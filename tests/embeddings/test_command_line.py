@@ -103,7 +103,7 @@ def test_a_sync_that_ends_early_says_what_it_cost(
     code, out, err = run("sync", "--batch-size", "2")
     assert (code, err.count("\n")) == (1, 1)
     texts = [text for request in openai_double.embedding_requests[:2] for text in request]
-    assert f"Ended early, after 2 calls, {len(texts)} tokens, $0.0000" in out
+    assert f"Ended early: calls 2, tokens {len(texts)}, cost $0.0000" in out
     openai_double.misbehave = lambda path, request, number: None
     openai_double.embedding_requests.clear()
     assert run("sync")[0] == 0
@@ -274,6 +274,6 @@ def test_an_interrupt_waits_for_no_server(
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 8
     assert process.returncode == 130
     assert err.endswith("error: interrupted\n") and "Traceback" not in err

@@ -30,10 +30,7 @@ unix_lines as (
         pr_id,
         title,
         body,
-        {# tildes at the start of a line fence code as backticks do; an empty line above is of no account #}
-        replace(
-            E'\n' || replace(replace(left(body, 8000), E'\r\n', E'\n'), E'\r', E'\n') || E'\n', E'\n~~~', E'\n```'
-        ) as text
+        replace(replace(left(body, 8000), E'\r\n', E'\n'), E'\r', E'\n') || E'\n' as text
 
     from pull_requests
     {{ computed_once() }}
@@ -64,7 +61,14 @@ without_blocks as (
         pr_id,
         title,
         body,
+        {# tildes fence at the start of a line alone, and may fence backticks -#}
+        {% set without_tildes = replace_all("E'\\n' || text", "'\\n~~~.*?\\n~~~[^\\n]*\\n'", "E'\\n'") -%}
         case
+            when strpos(text, '~~~') > 0
+                then
+                    {{ replace_all(
+                        replace_all(replace_all(without_tildes, "'\\n~~~.*'"), "'```.*?```'"), "'```.*'"
+                    ) }}
             when strpos(text, '```') = 0 then text
             else {{ replace_all(replace_all('text', "'```.*?```'"), "'```.*'") }}
         end as text
