@@ -97,12 +97,13 @@ def test_a_build_of_some_models_leaves_their_parents_work_to_the_next(empty: Pro
 
 def test_a_build_in_the_middle_of_a_load_leaves_the_rest_to_the_next(empty: Project) -> None:
     columns = {"author_id": 1, "created_at": "2026-11-10 09:00+00", "merged_at": "2026-11-10 15:00+00"}
+    what = ("--select", "+repo_prs", "+file_changes")
     with empty.copy("midway") as project:
         with closing(project.connect()) as connection:
             raw = RawGithub(connection)
             raw.user(1, "ann")
             raw.pull_request(100, **columns, title="Berths", files=[{"path": "src/a.py"}])
-        project.dbt("run", *TABLES, vars=VARS).check()
+        project.dbt("run", *what, vars=VARS).check()
         with closing(project.connect()) as connection:
             raw = RawGithub(connection)
             raw.pull_request(100, **columns, title="Add berths", files=[{"path": "src/auth/b.sql", "additions": 700}])
@@ -111,16 +112,14 @@ def test_a_build_in_the_middle_of_a_load_leaves_the_rest_to_the_next(empty: Proj
             raw.execute("create table end_to_come as select * from raw_github._dlt_loads order by load_id desc limit 1")
             raw.execute("delete from raw_github.pull_request_files")
             raw.execute("delete from raw_github._dlt_loads where load_id in (select load_id from end_to_come)")
-        project.dbt("run", *TABLES, vars=VARS).check()
+        project.dbt("run", *what, vars=VARS).check()
         assert project.value("select title from marts.repo_prs") == "Add berths"
         assert project.value("select count(*) from marts.file_changes") == 0
         project.execute("insert into raw_github.pull_request_files select * from files_to_come")
         project.execute("insert into raw_github._dlt_loads select * from end_to_come")
-        project.dbt("run", *TABLES, vars=VARS).check()
+        project.dbt("run", *what, vars=VARS).check()
         assert project.value("select file_path from marts.file_changes") == "src/auth/b.sql"
-        after = marts.read(project)
-        project.dbt("run", *TABLES, "--full-refresh", vars=VARS).check()
-        assert not marts.differences(after, marts.read(project))
+        assert project.value("select changed_files from marts.repo_prs") == 1
 
 
 def test_models_built_anew_take_nothing_with_them(scratch: Project) -> None:
