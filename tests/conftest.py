@@ -4,6 +4,7 @@ import gc
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import zlib
@@ -36,8 +37,11 @@ QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false", "DBT_SEND_ANONYMOUS_USAGE_STATS":
 
 
 def pytest_configure() -> None:
-    """Let Python's collector look less often: dbt and dlt keep hundreds of thousands of objects that stay."""
+    """Let Python's collector look less often, and an interrupt reach the programs that tests start."""
+    # dbt and dlt keep hundreds of thousands of objects that stay
     gc.set_threshold(100_000, 20, 100)
+    # a shell has its background jobs ignore it, and what they start; these tests may be one
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -273,7 +273,10 @@ def test_an_interrupt_waits_for_no_server(
         time.sleep(0.3)
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        try:
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
         assert time.monotonic() - started < 8
     assert process.returncode == 130
     assert err.endswith("error: interrupted\n") and "Traceback" not in err
