@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from embeddings.collections import Collection, milvus_schema
 from warehouse.errors import PlimsollError
@@ -22,6 +23,10 @@ CONNECT_TIMEOUT_SECONDS = 10
 READ_ROWS = 2000
 LITE_BUFFER_BYTES = 32 * 1024 * 1024
 NEVER_MS = 2**31 - 1
+# the index over the vectors, and its parameters. Brute force in Lite: its other indexes save little at its sizes and
+# cost recall. Zilliz Cloud has none but its own, which takes no parameters
+INDEXES: dict[str, dict[str, int]] = {"FLAT": {}, "AUTOINDEX": {}, "HNSW": {"M": 16, "efConstruction": 200}}
+ZILLIZ_CLOUD = (".zillizcloud.com", ".zilliz.com", ".zilliz.com.cn")
 # of Lite and of a server
 NO_SUCH_ALIAS = (100, 1600)
 # what a string of the filter language cannot hold as it is
@@ -36,11 +41,13 @@ class Store:
 
     Args:
         client: the client.
+        index: the index over the vectors of collections that it makes, of `INDEXES`.
         lite_path: the file of Milvus Lite; None for a server.
     """
 
-    def __init__(self, client: "MilvusClient", lite_path: Path | None) -> None:
+    def __init__(self, client: "MilvusClient", index: str, lite_path: Path | None) -> None:
         self._client = client
+        self._index = index
         self._lite_path = lite_path
         self._loaded: set[str] = set()
 
@@ -79,7 +86,7 @@ class Store:
             raise PlimsollError(f"cannot reach Milvus at {uri}: {reason}", remedy=REMEDY) from None
         if lite_path is not None:
             OPEN_HERE.add(lite_path)
-        return cls(client, lite_path)
+        return cls(client, index_of(uri), lite_path)
 
     def __enter__(self) -> Self:
         """Nothing to do: it is open."""
@@ -137,9 +144,7 @@ class Store:
         # two steps to Milvus: a sync that was killed between them left a collection that cannot be loaded
         if not self._call("list_indexes", name):
             index = self._client.prepare_index_params()
-            # brute force in Lite: its other indexes save little at its sizes and cost recall
-            kind, parameters = ("FLAT", {}) if self.is_lite else ("HNSW", {"M": 16, "efConstruction": 200})
-            index.add_index("vector", index_type=kind, metric_type="COSINE", params=parameters)
+            index.add_index("vector", index_type=self._index, metric_type="COSINE", params=INDEXES[self._index])
             self._call("create_index", name, index)
             self._load(name)
 
@@ -211,11 +216,18 @@ class Store:
             filter=expression,
             limit=limit,
             output_fields=["id"],
-            search_params={"metric_type": "COSINE", "params": {} if self.is_lite else {"ef": max(128, limit)}},
+            search_params={"metric_type": "COSINE", "params": {"ef": max(128, limit)} if self._index == "HNSW" else {}},
             # a server would wait a fifth of a second for its own clock, to show what was written in that time
             consistency_level="Bounded",
         )[0]
         return [(str(hit["id"]), float(hit["distance"])) for hit in hits]
+
+
+def index_of(uri: str) -> str:
+    """Which index over vectors is right for the Milvus of an address, of `INDEXES`."""
+    if "://" not in uri:
+        return "FLAT"
+    return "AUTOINDEX" if (urlsplit(uri).hostname or "").endswith(ZILLIZ_CLOUD) else "HNSW"
 
 
 def literal(value: str) -> str:

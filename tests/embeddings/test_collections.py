@@ -3,6 +3,7 @@
 import pytest
 
 from embeddings.collections import COLLECTIONS, FILE_CHANGES, PR_INDEX, Collection, milvus_schema
+from embeddings.store import index_of
 from tests.embeddings.marts import contract
 
 # what each kind of field may hold, by the contract's types; times are kept as seconds, labels as their names
@@ -49,3 +50,17 @@ def test_models_never_share_a_collection() -> None:
     assert not PR_INDEX.is_of(f"{name}0_17322400", "text-embedding-3-small", 1536)
     assert PR_INDEX.is_of(f"{name}_17322400", "text-embedding-3-small", None)
     assert not PR_INDEX.is_of(f"{name}_17322400", "text-embedding", None)
+
+
+@pytest.mark.parametrize(
+    ("uri", "index"),
+    [
+        ("/home/ann/.plimsoll/milvus.db", "FLAT"),
+        ("http://milvus.internal:19530", "HNSW"),
+        ("https://in03-0a1b2c3d4e5f.serverless.gcp-us-west1.cloud.zilliz.com", "AUTOINDEX"),
+        ("https://in01-0a1b2c3d4e5f.aws-us-west-2.vectordb.zillizcloud.com:19536", "AUTOINDEX"),
+        ("https://notzillizcloud.com", "HNSW"),
+    ],
+)
+def test_the_index_over_vectors_is_one_that_the_place_has(uri: str, index: str) -> None:
+    assert index_of(uri) == index

@@ -99,3 +99,15 @@ def test_any_path_is_written_again_and_deleted_alone(settings: Settings, warehou
         put(warehouse, [PullRequest(1, files=[File("plain.py")])])
         assert sidecar.sync("file_changes").deleted == len(AWKWARD_PATHS)
         assert set(sidecar.entities("file_changes")) == {"acme/ship#1:plain.py"}
+
+
+def test_zilliz_clouds_index_makes_the_same_search(
+    settings: Settings, warehouse: extensions.connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a server knows it, too
+    monkeypatch.setattr("embeddings.store.index_of", lambda uri: "AUTOINDEX")
+    put(warehouse, FLEET)
+    with Sidecar.open(settings, StaticEncoder()) as sidecar, Searcher.open(settings) as searcher:
+        sidecar.sync()
+        assert searcher.search("the network breaks during an upload").results[0].pr_number == 1
+        assert searcher.similar("acme/ship", 1, limit=2).results
