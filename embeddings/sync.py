@@ -129,7 +129,10 @@ class CollectionSync:
         self._delete(ledger, changes.gone(repositories), report)
         self._reader.commit()
 
-        self._store.flush(name)
+        has_written = bool(pending) or report.deleted > 0
+        if has_written:
+            # servers let a client wait that asks for a second one within ten seconds
+            self._store.flush(name)
         if name != current:
             self._store.switch_alias(self.collection.alias, name)
         self._drop_others(name, current)
@@ -138,7 +141,7 @@ class CollectionSync:
         report.seconds = time.monotonic() - started
         ledgers.record_sync(self._writer, report, started_at)
         self._writer.commit()
-        if pending or report.deleted:
+        if has_written:
             self._lexical.tidy()
         return report
 

@@ -1,6 +1,7 @@
 """Sync is exact: it embeds what changed, deletes what left, and touches nothing else."""
 
 from contextlib import closing
+from typing import Any
 
 import pytest
 from psycopg2 import extensions
@@ -51,11 +52,23 @@ def test_sync_embeds_every_pull_request_and_file(sidecar: Sidecar, warehouse: ex
     assert lexical_ids(warehouse) == set(sidecar.entities())
 
 
-def test_second_sync_makes_no_call_and_no_write(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+def test_second_sync_makes_no_call_and_no_write(
+    sidecar: Sidecar, warehouse: extensions.connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(warehouse, made_up())
     sidecar.sync()
     before = sidecar.entities()
-    report = sidecar.sync()
+    asked: list[str] = []
+    call = sidecar.store._call
+
+    def noted(method: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(method)
+        return call(method, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sidecar.store, "_call", noted)
+        report = sidecar.sync()
+    assert set(asked) == {"has_collection", "list_indexes", "list_collections", "get_collection_stats"}
     assert (report.documents, report.embedded, report.rewritten, report.deleted, report.calls) == (10, 0, 0, 0, 0)
     assert sidecar.entities() == before
 
