@@ -47,6 +47,13 @@ issues as (
     group by pr_id
 ),
 
+-- the owner of a token is shown the review that is still being written; nobody else has seen its comments
+unsubmitted as (
+    select pr_id, review_id
+    from staging.stg_github__pull_request_reviews
+    where pr_id in (select pr_id from pull_requests) and submitted_at is null
+),
+
 said as (
     select pr_id, author_account_id, created_at, body
     from staging.stg_github__pull_request_comments
@@ -56,13 +63,18 @@ said as (
 
     select pr_id, author_account_id, submitted_at as created_at, body
     from staging.stg_github__pull_request_reviews
-    where pr_id in (select pr_id from pull_requests)
+    where pr_id in (select pr_id from pull_requests) and submitted_at is not null
 
     union all
 
-    select pr_id, author_account_id, created_at, body
-    from staging.stg_github__pull_request_review_comments
-    where pr_id in (select pr_id from pull_requests) and is_minimized is not true
+    select inline_comments.pr_id, inline_comments.author_account_id, inline_comments.created_at, inline_comments.body
+    from staging.stg_github__pull_request_review_comments as inline_comments
+    left join unsubmitted
+        on inline_comments.pr_id = unsubmitted.pr_id and inline_comments.review_id = unsubmitted.review_id
+    where
+        inline_comments.pr_id in (select pr_id from pull_requests)
+        and inline_comments.is_minimized is not true
+        and unsubmitted.review_id is null
 ),
 
 conversations as (

@@ -33,9 +33,10 @@ create table staging.stg_github__users (account_id bigint primary key, login tex
 create table staging.stg_github__pull_request_comments
     (pr_id bigint, author_account_id bigint, created_at timestamptz, body text, is_minimized boolean);
 create table staging.stg_github__pull_request_reviews
-    (pr_id bigint, author_account_id bigint, submitted_at timestamptz, body text);
-create table staging.stg_github__pull_request_review_comments
-    (pr_id bigint, author_account_id bigint, created_at timestamptz, body text, is_minimized boolean);
+    (pr_id bigint, review_id bigint, author_account_id bigint, submitted_at timestamptz, body text);
+create table staging.stg_github__pull_request_review_comments (
+    pr_id bigint, review_id bigint, author_account_id bigint, created_at timestamptz, body text, is_minimized boolean
+);
 create index on staging.stg_github__pull_request_comments (pr_id);
 create index on staging.stg_github__pull_request_reviews (pr_id);
 create index on staging.stg_github__pull_request_review_comments (pr_id);
@@ -59,6 +60,8 @@ class Comment:
 
     Attributes:
         kind: `comment`, `review` or `review_comment`.
+        review_id: the review, or that of the review comment.
+        is_submitted: whether the review was; one that is being written is shown to its author alone.
     """
 
     body: str
@@ -66,6 +69,8 @@ class Comment:
     kind: str = "comment"
     account_type: str = "User"
     is_minimized: bool = False
+    review_id: int | None = None
+    is_submitted: bool = True
 
 
 @dataclass
@@ -188,9 +193,11 @@ def put(connection: extensions.connection, pull_requests: Iterable[PullRequest])
             account = _account(comment.author) if comment.author else None
             said: dict[str, Any] = {"pr_id": each.id, "author_account_id": account, "body": comment.body}
             if comment.kind == "review":
-                said["submitted_at"] = said_at
+                said["submitted_at"] = said_at if comment.is_submitted else None
             else:
                 said |= {"created_at": said_at, "is_minimized": comment.is_minimized}
+            if comment.kind != "comment":
+                said["review_id"] = comment.review_id
             rows.setdefault(f"staging.stg_github__pull_request_{comment.kind}s", []).append(said)
     users = {
         (_account(comment.author), comment.author, comment.account_type)

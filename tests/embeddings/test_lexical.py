@@ -55,8 +55,10 @@ def test_what_people_say_is_found_without_embedding_anew(
     pull_requests[0].closes = [(9, "Turtle")]
     pull_requests[0].comments = [
         Comment("What of the zebra?"),
-        Comment("A giraffe.", author=None, kind="review"),
-        Comment("An ibex.", kind="review_comment"),
+        Comment("A giraffe.", author=None, kind="review", review_id=1),
+        Comment("An ibex.", kind="review_comment", review_id=1),
+        Comment("A draft of granite.", kind="review", review_id=2, is_submitted=False),
+        Comment("One of basalt, too.", kind="review_comment", review_id=2),
         Comment("Robots like coal.", author="renovate", account_type="Bot"),
         Comment("So do apps like slate.", author="app[bot]"),
         Comment("And the robots that a list names like marble.", author="cibot"),
@@ -70,7 +72,7 @@ def test_what_people_say_is_found_without_embedding_anew(
     assert (report.embedded, report.rewritten, encoder.texts) == (0, 0, [])
     for term in ("zebra", "giraff", "ibex", "turtl"):
         assert found(warehouse, term) == ["acme/ship#1"], term
-    for term in ("coal", "slate", "marbl", "gold"):
+    for term in ("coal", "slate", "marbl", "gold", "granit", "basalt"):
         assert found(warehouse, term) == [], term
     pull_requests[0].comments = []
     put(warehouse, pull_requests)
