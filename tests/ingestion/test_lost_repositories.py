@@ -1,10 +1,14 @@
 """A repository that cannot be read any more: what is hidden from the token stays, what is gone leaves."""
 
+import threading
 from typing import Any
 
+import psycopg2
 import pytest
 
+from ingestion.loading import Outcome
 from ingestion.sources.github.client import Answer, GitHubClient
+from ingestion.sources.github.extraction import Extraction
 from ingestion.sources.github.listing import PullRequestList
 from tests.github_api import GitHubDouble
 from tests.github_api.model import Repository
@@ -48,6 +52,23 @@ def test_unreadable_private_repository_is_reported_and_kept(
     assert run(loaded, *names).is_complete
     assert of_row(loaded, "unreadable_at", repository) == (None,)
     assert differences(before, contents(loaded)).keys() <= (set() if names else {"users"})
+
+
+def test_run_ends_if_it_cannot_be_noted_that_a_repository_is_gone(
+    loaded: Settings, api: GitHubDouble, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise psycopg2.OperationalError("the connection was closed")
+
+    api.mutate.hide_repository(repository)
+    monkeypatch.setattr(Extraction, "_unreadable", refuse)
+    outcomes: list[Outcome] = []
+    # one that goes on for ever must not keep the others from their turn
+    thread = threading.Thread(target=lambda: outcomes.append(run(loaded, QUAYSIDE)), daemon=True)
+    thread.start()
+    thread.join(60)
+    [report] = outcomes[0].reports
+    assert (report.status, "the connection was closed" in (report.error or "")) == ("failed", True)
 
 
 def test_access_lost_in_the_middle_of_a_run_deletes_nothing(

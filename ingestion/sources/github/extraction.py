@@ -197,23 +197,7 @@ class Extraction:
         report = Report(candidate.name)
         end = End(report)
         try:
-            end = RepositoryRun(self._context, candidate, report).run()
-        except StoppedError:
-            report.status, report.error = "stopped", "stopped before it was done; run again to go on"
-        except GoneError:
-            report.status = "unreadable"
-            report.error = (
-                "the repository is gone from GitHub, or private now: its pull requests leave the marts with the next "
-                "build. Name it no longer, or give the token access"
-            )
-            end.rows = self._unreadable(candidate.name)
-        except NotFoundError as error:
-            report.status = "unreadable"
-            report.error = (
-                f"GitHub has no such repository, or the token may not see it ({one_line(str(error))}). "
-                "Check the name and the token; what is loaded stays"
-            )
-            end.rows = self._unreadable(candidate.name)
+            end = self._read(candidate, report)
         except PlimsollError as error:
             report.status, report.error = "failed", str(error)
         except Exception as error:
@@ -222,6 +206,26 @@ class Extraction:
         for step in report.steps:
             step.finish()
         self._hand_over(end)
+
+    def _read(self, candidate: Candidate, report: Report) -> End:
+        try:
+            return RepositoryRun(self._context, candidate, report).run()
+        except StoppedError:
+            report.status, report.error = "stopped", "stopped before it was done; run again to go on"
+            return End(report)
+        except GoneError:
+            report.status = "unreadable"
+            report.error = (
+                "the repository is gone from GitHub, or private now: its pull requests leave the marts with the next "
+                "build. Name it no longer, or give the token access"
+            )
+        except NotFoundError as error:
+            report.status = "unreadable"
+            report.error = (
+                f"GitHub has no such repository, or the token may not see it ({one_line(str(error))}). "
+                "Check the name and the token; what is loaded stays"
+            )
+        return End(report, rows=self._unreadable(candidate.name))
 
     def _unreadable(self, name: str) -> Rows:
         rows = Rows()
