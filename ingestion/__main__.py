@@ -127,10 +127,11 @@ def status(limit: int, as_json: bool) -> int:
         table.add_column(heading, justify="right")
     for row in rows:
         seconds = f"{(row.finished_at - row.started_at).total_seconds():.1f}" if row.finished_at else ""
+        waited = "" if row.waited_seconds is None else f"{row.waited_seconds:.0f}"
+        counts = (row.listed, row.hydrated, row.deleted, row.row_count, row.requests, row.points)
         table.add_row(
             row.run_id, row.repository, row.step, f"{row.started_at:%Y-%m-%d %H:%M:%S}", seconds, row.status,
-            f"{row.listed:,}", f"{row.hydrated:,}", f"{row.deleted:,}", f"{row.row_count:,}", f"{row.requests:,}",
-            f"{row.points:,}", f"{row.waited_seconds:.0f}",
+            *("" if count is None else f"{count:,}" for count in counts), waited,
         )  # fmt: skip
     cli.console(TABLE_WIDTH).print(table)
     for message in dict.fromkeys(f"{row.repository}: {row.error}" for row in rows if row.error):

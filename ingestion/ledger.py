@@ -55,7 +55,7 @@ ADVISORY_CLASS = 0x52554E53
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One step of one repository's run, as stored."""
+    """One step of one repository's run, as stored; what it did is None while it runs, and if it was killed."""
 
     run_id: str
     repository: str
@@ -63,13 +63,13 @@ class LedgerRow:
     started_at: datetime
     finished_at: datetime | None
     status: str
-    listed: int
-    hydrated: int
-    deleted: int
-    row_count: int
-    requests: int
-    points: int
-    waited_seconds: float
+    listed: int | None
+    hydrated: int | None
+    deleted: int | None
+    row_count: int | None
+    requests: int | None
+    points: int | None
+    waited_seconds: float | None
     error: str | None
 
 
@@ -201,10 +201,8 @@ def recent(connection: Postgres, dataset: str, limit: int) -> list[LedgerRow]:
             return []
         cursor.execute(
             sql.SQL(
-                "select run_id, repository, step, started_at, finished_at, status, coalesce(listed, 0) as listed, "
-                "coalesce(hydrated, 0) as hydrated, coalesce(deleted, 0) as deleted, coalesce(row_count, 0) "
-                "as row_count, coalesce(requests, 0) as requests, coalesce(points, 0) as points, "
-                "coalesce(waited_seconds, 0) as waited_seconds, error from {} order by started_at desc limit %s"
+                "select run_id, repository, step, started_at, finished_at, status, listed, hydrated, deleted, "
+                "row_count, requests, points, waited_seconds, error from {} order by started_at desc limit %s"
             ).format(sql.Identifier(dataset, "sync_runs")),
             (limit,),
         )

@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ingestion import DATASET
 from ingestion.__main__ import main
+from ingestion.database import connected
+from ingestion.ledger import Ledger
 from ingestion.raw_store import RawStore
 from tests.github_api import GitHubDouble
 from tests.ingestion.conftest import TOKEN
@@ -242,6 +245,16 @@ def test_status_shows_runs_and_what_went_wrong(command: CommandLine) -> None:
     assert QUAYSIDE in shown.out and "hydrate" in shown.out and "harbour-works/nothing" in shown.out
     rows = json.loads(command("status", "--json").out)
     assert {row["repository"] for row in rows} == {QUAYSIDE, "harbour-works/nothing"}
+
+
+def test_status_does_not_know_what_a_killed_run_did(command: CommandLine, settings: Settings) -> None:
+    command("github", "--repo", QUAYSIDE)
+    with connected(settings) as connection:
+        # one that was killed as soon as it had begun
+        Ledger(connection, DATASET).open(["harbour-works/manifest-service"])
+    [row, *_] = json.loads(command("status", "--json").out)
+    assert (row["repository"], row["listed"], row["requests"]) == ("harbour-works/manifest-service", None, None)
+    assert "manifest-service" in command("status").out
 
 
 def test_pull_requests_that_were_read_again_are_named(command: CommandLine, api: GitHubDouble) -> None:
