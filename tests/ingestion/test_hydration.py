@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ingestion.sources.github import batch_size, tables
 from ingestion.sources.github.batch_size import BatchSize
 from ingestion.sources.github.client import Answer, GitHubClient, QueryTooHeavyError, Spent
+from ingestion.sources.github.connections import CONNECTIONS
 from ingestion.sources.github.hydration import Hydrator
 from ingestion.sources.github.pull_requests import Entry, Hydrated
 from tests.github_api import GitHubDouble
@@ -141,6 +142,38 @@ def test_field_that_the_token_may_not_see_is_null(
     assert hydrated.ids == {row.database_id}
     assert not hydrated.letters
     assert hydrated.rows[tables.REVIEW_REQUESTS][0]["reviewer_user_id"] is None
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["in rounds", "in one round"])
+# those that may be null by GitHub's schema
+@pytest.mark.parametrize("connection", ["files", "reviews", "labels", "reviewRequests", "closingIssuesReferences"])
+def test_count_of_what_the_token_may_not_see_is_null(
+    client: GitHubClient,
+    repository: Repository,
+    spent: Spent,
+    monkeypatch: pytest.MonkeyPatch,
+    connection: str,
+    whole: bool,
+) -> None:
+    [row, other, *_] = repository.pull_requests.values()
+    ask = client.graphql
+
+    def hide(text: str, variables: Any, **options: Any) -> Answer:
+        answer = ask(text, variables, **options)
+        if row.id in variables.get("ids", ()):
+            place = variables["ids"].index(row.id)
+            if connection in (answer.data["nodes"][place] or {}):
+                answer.data["nodes"][place][connection] = None
+                path = ["nodes", place, connection]
+                answer.errors.append({"path": path, "type": "FORBIDDEN", "message": "Resource not accessible"})
+        return answer
+
+    monkeypatch.setattr(client, "graphql", hide)
+    hydrated = hydrate(client, repository, spent, whole=whole, rows=[row, other])
+    assert (hydrated.ids, hydrated.letters) == ({row.database_id, other.database_id}, [])
+    table = next(each.table for each in CONNECTIONS if each.field == connection)
+    totals = {each["id"]: each[table.total] for each in hydrated.rows[tables.PULL_REQUESTS]}
+    assert totals[row.database_id] is None and totals[other.database_id] is not None
 
 
 @pytest.mark.parametrize("limit", ["node_budget", "timeout_budget"])

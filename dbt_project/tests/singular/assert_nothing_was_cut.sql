@@ -1,5 +1,5 @@
 {# GitHub counts every connection of a pull request. A row here names one of which fewer or more were loaded, or whose
-   count was not #}
+   count was not: the token may not see it #}
 {{ config(tags=['raw']) }}
 
 with

@@ -38,7 +38,7 @@ class Assembled:
         comments = sum(thread["comments_total"] for thread in self.rows[tables.REVIEW_THREADS])
         counts.append((tables.REVIEW_COMMENTS, comments, len(self.rows[tables.REVIEW_COMMENTS])))
         for table, total, read in counts:
-            if total != read and table.name not in set_aside:
+            if total is not None and total != read and table.name not in set_aside:
                 self.mismatch = (table.name, f"GitHub counts {total}, {read} could be read")
                 return
 

@@ -237,8 +237,9 @@ class Hydrator:
         if node is None:
             return None
         for connection in CONNECTIONS:
-            found = node[connection.field] = node[connection.field] or {"totalCount": 0}
-            total = found.get("totalCount", found.get("filteredCount", 0))
+            if (found := node[connection.field]) is None:
+                continue
+            total = found.get("totalCount", found.get("filteredCount"))
             # a page before the first, which `follow` then continues
             found |= {"nodes": [], "pageInfo": {"hasNextPage": total > 0, "endCursor": None}}
         return node

@@ -159,7 +159,7 @@ class PullRequestShaper:
             "assignees_total": _total(node["assignees"]),
             "review_requests_total": _total(node["reviewRequests"]),
             "closing_issues_total": _total(node["closingIssuesReferences"]),
-            "events_total": (node["timelineItems"] or {}).get("filteredCount", 0),
+            "events_total": node["timelineItems"]["filteredCount"],
             "deleted_at": None,
         }
 
@@ -363,8 +363,9 @@ def _as_github_writes(row: Row) -> Row:
     }
 
 
-def _total(connection: Json | None) -> int:
-    return int(connection["totalCount"]) if connection else 0
+def _total(connection: Json | None) -> int | None:
+    # null where the token may not see it
+    return int(connection["totalCount"]) if connection else None
 
 
 def _number(value: str | int | None) -> int | None:
