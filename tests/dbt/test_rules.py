@@ -35,6 +35,7 @@ BRANCHES: dict[str, list[tuple[str, str]]] = {
             "files.change_type = 'deleted' then single_rules",
         ),
         ("+ greatest(", "+ least("),
+        ("patch_rules.rule_name\n", "patch_rules.rule_name, patch_rules.pattern\n"),
     ],
     "int_pull_requests_risk_scored": [
         ("max_risk >= 8", "max_risk >= 9"),

@@ -123,14 +123,16 @@ patch_rules as (
 
 ),
 
-patch_findings as (
+{# a rule of which several patterns match still counts once #}
+matched_rules as (
 
     select
         patches.pr_id,
         patches.file_path,
-        sum(patch_rules.points) as points,
+        patch_rules.rule_name,
+        max(patch_rules.points) as points,
         max(patch_rules.floor) as floor,
-        {{ json_array('patch_rules.reason', order_by='patch_rules.rule_name') }} as reasons
+        max(patch_rules.reason) as reason
 
     from patches
     inner join patch_rules
@@ -140,7 +142,21 @@ patch_findings as (
                 patch_rules.needs_rule = 'none'
                 or {{ json_contains('patches.risk_rule_names', 'patch_rules.needs_rule') }}
             )
-    group by patches.pr_id, patches.file_path
+    group by patches.pr_id, patches.file_path, patch_rules.rule_name
+
+),
+
+patch_findings as (
+
+    select
+        pr_id,
+        file_path,
+        sum(points) as points,
+        max(floor) as floor,
+        {{ json_array('reason', order_by='rule_name') }} as reasons
+
+    from matched_rules
+    group by pr_id, file_path
 
 ),
 
