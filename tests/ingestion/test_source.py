@@ -1,6 +1,7 @@
 """The dlt source, for people with pipelines of their own."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,24 @@ def test_second_run_reads_what_changed_and_doubles_nothing(
     assert query(settings, text, row.database_id) == [("Another title",)]
     text = "select count(*) from mine.pull_request_labels where pull_request_id = %s"
     assert query(settings, text, row.database_id) == [(0,)]
+
+
+def test_since_is_where_the_first_run_begins(pipeline: dlt.Pipeline, settings: Settings, api: GitHubDouble) -> None:
+    service = api.organisation.repository(SERVICE)
+    assert service is not None
+    rows = sorted(service.pull_requests.values(), key=lambda row: row.updated_at)
+    old, chosen = rows[0], rows[len(rows) // 2 :]
+    since = datetime.fromisoformat(chosen[0].updated_at)
+    expected = {row.database_id for row in rows if datetime.fromisoformat(row.updated_at) >= since}
+    pipeline.run(github(repositories=[SERVICE], since=since))
+    loaded = "select id from mine.pull_requests"
+    assert {number for (number,) in query(settings, loaded)} == expected
+    api.mutate.edit(old, title="Another title")
+    api.log.clear()
+    pipeline.run(github(repositories=[SERVICE], since=since))
+    assert {number for (number,) in query(settings, loaded)} == {*expected, old.database_id}
+    # not all of them once more: those of the last hour before the mark, at most, come again
+    assert sum(len(request.variables.get("ids", ())) for request in api.log) < len(expected)
 
 
 def test_repository_that_cannot_be_read_fails_the_pipeline(pipeline: dlt.Pipeline) -> None:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -176,6 +176,9 @@ class RepositoryRun:
         )  # fmt: skip
 
         watermark = remembered.get("watermark")
+        if self._context.known.is_blind and watermark is not None:
+            # nobody could tell later what was left out below: it is where the first run begins, and no gap to be filled
+            self._options = replace(options, since=None)
         try:
             retried = self._context.known.to_retry(repository_id)
             self._set_aside = {entry.id for entry in retried}
@@ -433,7 +436,7 @@ class RepositoryRun:
         """The newest update at the time the list began, if everything under it is loaded."""
         since = self._options.since
         has_gap = since is not None and (watermark is None or moment(watermark) < since)
-        if has_gap or self._options.until is not None or not page.newest:
+        if (has_gap and not self._context.known.is_blind) or self._options.until is not None or not page.newest:
             return watermark
         newest = page.newest[0].updated_at
         return max(newest, watermark) if watermark else newest
