@@ -27,7 +27,7 @@ select merged_at, repo_name || '#' || pr_number, title, author, additions + dele
     is_feature
 from marts.repo_prs
 where is_merged
-order by merged_at desc
+order by merged_at desc, pr_id desc
 limit 8
 """
 WHO = """
@@ -48,8 +48,8 @@ limit 8
 """
 FRESHNESS = """
 select
-    (select max(finished_at) from raw_github.sync_runs where status in ('done', 'partial')),
-    (select max(updated_at) from raw_github.pull_requests)
+    (select max(finished_at) from staging.stg_github__sync_runs where status in ('done', 'partial')),
+    (select max(updated_at) from staging.stg_github__pull_requests)
 """
 NEWEST_DAY = "select max(day) from marts.author_metrics_daily"
 SAMPLED = f"select exists (select from marts.repo_prs where repo_name like '{SAMPLE_OWNER}/%')"

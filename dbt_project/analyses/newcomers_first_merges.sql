@@ -86,4 +86,4 @@ final as (
 )
 
 select * from final
-order by merged_at desc
+order by merged_at desc, repo_name asc, pr_number asc

@@ -46,10 +46,10 @@ final as (
         max(last_touched_at) as last_touched_at
     from owned
     group by repo_name, username
-    order by lines_owned desc, username asc
+    order by lines_owned desc, username asc, repo_name asc
     limit 20
 
 )
 
 select * from final
-order by lines_owned desc, username asc
+order by lines_owned desc, username asc, repo_name asc

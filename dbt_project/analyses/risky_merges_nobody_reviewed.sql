@@ -43,4 +43,4 @@ final as (
 )
 
 select * from final
-order by risk_score desc, merged_at desc
+order by risk_score desc, merged_at desc, repo_name asc, pr_number asc

@@ -28,4 +28,4 @@ final as (
 )
 
 select * from final
-order by is_feature desc, feature_confidence desc, merged_at desc
+order by is_feature desc, feature_confidence desc, merged_at desc, url asc

@@ -45,10 +45,10 @@ final as (
         on
             waiting.repo_name = repo_prs.repo_name
             and waiting.pr_number = repo_prs.pr_number
-    order by days_ready desc
+    order by days_ready desc, repo_prs.repo_name asc, repo_prs.pr_number asc
     limit 100
 
 )
 
 select * from final
-order by days_ready desc
+order by days_ready desc, repo_name asc, pr_number asc

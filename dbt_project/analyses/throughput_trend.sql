@@ -84,9 +84,11 @@ final as (
         prs_merged - lag(prs_merged) over (
             partition by repo_name order by week
         ) as change_on_previous_week,
-        avg(prs_merged) over (
-            partition by repo_name order by week rows between 3 preceding and current row
-        ) as average_of_four_weeks,
+        case
+            when row_number() over (partition by repo_name order by week) >= 4 then avg(prs_merged) over (
+                partition by repo_name order by week rows between 3 preceding and current row
+            )
+        end as average_of_four_weeks,
         features_merged,
         lines_changed
     from filled
