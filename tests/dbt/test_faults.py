@@ -10,9 +10,6 @@ from tests.dbt.project import PROJECT, Outcome, Project
 
 # singular test to a fault that it alone is there to find
 FAULTS = {
-    "assert_authors_cover_every_username": (
-        "delete from marts.authors where username = (select max(author) from marts.repo_prs)"
-    ),
     "assert_daily_counts_equal_pull_requests": (
         "update marts.author_metrics_daily set features_merged = features_merged + 1 "
         "where id = (select min(id) from marts.author_metrics_daily)"
