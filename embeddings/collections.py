@@ -59,7 +59,7 @@ class Collection:
         return name.startswith(f"{self.base_name(model, dimension)}_")
 
 
-def _fields(mart: str, path: str, language: str, lines: str) -> tuple[Field, ...]:
+def _fields(mart: str, path: str, language: str, lines: str, risk: str) -> tuple[Field, ...]:
     return (
         Field("id", "text", max_bytes=8192),
         Field("vector", "vector"),
@@ -70,7 +70,7 @@ def _fields(mart: str, path: str, language: str, lines: str) -> tuple[Field, ...
         Field("created_at", "integer", f"{mart}.created_at"),
         Field("merged_at", "integer", f"{mart}.merged_at"),
         Field("is_merged", "boolean", "repo_prs.is_merged"),
-        Field("risk_score", "double", "repo_prs.risk_score"),
+        Field("risk_score", "double", risk),
         Field("high_risk", "boolean", "repo_prs.high_risk"),
         Field("is_feature", "boolean", "repo_prs.is_feature"),
         Field("labels", "texts", "repo_prs.labels_full", max_bytes=512),
@@ -89,12 +89,20 @@ PR_INDEX = Collection(
     alias="pr_index",
     mart="repo_prs",
     # of the file with the most changed lines; additions + deletions
-    fields=_fields("repo_prs", "file_changes.file_path", "file_changes.language", "repo_prs.additions"),
+    fields=_fields(
+        "repo_prs", "file_changes.file_path", "file_changes.language", "repo_prs.additions", "repo_prs.risk_score"
+    ),
 )
 FILE_CHANGES = Collection(
     alias="file_changes",
     mart="file_changes",
-    fields=_fields("file_changes", "file_changes.file_path", "file_changes.language", "file_changes.lines_changed"),
+    fields=_fields(
+        "file_changes",
+        "file_changes.file_path",
+        "file_changes.language",
+        "file_changes.lines_changed",
+        "file_changes.risk",
+    ),  # fmt: skip
 )
 COLLECTIONS: dict[str, Collection] = {collection.alias: collection for collection in (PR_INDEX, FILE_CHANGES)}
 

@@ -146,7 +146,7 @@ class CollectionSync:
         return report
 
     def estimate(self, repository: str | None = None, *, full_refresh: bool = False) -> Estimate:
-        """What `run` would embed, without embedding or writing anything."""
+        """What `run` would embed, without embedding or writing anything, but for tables that are missing."""
         ledgers.prepare(self._writer)
         self._lexical.prepare()
         current = self._store.alias_target(self.collection.alias)

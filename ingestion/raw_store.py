@@ -109,7 +109,7 @@ class RawStore:
             return dict(cursor.fetchall())
 
     def ids(self, repository_id: int) -> dict[int, bool]:
-        """Database id of every pull request that has a row, if of a killed load, to whether GitHub still had it."""
+        """Database id of every pull request that has a row, be it of a killed load, to whether GitHub still had it."""
         if not self.exists("pull_requests"):
             return {}
         query = sql.SQL("select id, deleted_at is null from {} where repository_id = %s").format(

@@ -1,4 +1,4 @@
-"""Every check that runs nothing: Python's style and types, the SQL's style, the dbt project's conventions.
+"""Every static check: Python's style and types, the SQL's style, the dbt project's conventions.
 
 `python -m tests.lint` runs all of them, says what each found, and ends with 1 if any found something.
 """

@@ -130,7 +130,8 @@ def _wait_for(ready: Path, server: "subprocess.Popen[bytes]") -> str:
         if ready.exists():
             return ready.read_text().strip()
         time.sleep(0.05)
-    raise PlimsollError("the sample organisation's server did not start", remedy="LOG_LEVEL=DEBUG shows why")
+    what = "did not start" if server.poll() is not None else f"did not start within {SAMPLE_START_SECONDS:.0f} s"
+    raise PlimsollError(f"the sample organisation's server {what}", remedy="See above what it said, and try again")
 
 
 def _has_loaded(settings: Settings, since: datetime) -> bool:

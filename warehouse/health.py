@@ -82,7 +82,7 @@ def _embeddings(settings: Settings) -> dict[str, Any]:
 
 
 def _github(settings: Settings) -> dict[str, Any]:
-    """Reach GitHub's address; that the token is right is said by the first load, which spends nothing either."""
+    """Reach GitHub's address; whether the token is right shows with the first load."""
     from ingestion.sources.github.access import has_token
 
     try:

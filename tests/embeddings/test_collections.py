@@ -10,7 +10,8 @@ from tests.embeddings.marts import contract
 TYPES = {
     "text": {"text"},
     "integer": {"integer", "bigint", "timestamptz", "timestamp with time zone"},
-    "double": {"double precision"},
+    # a file's risk is whole
+    "double": {"double precision", "integer"},
     "boolean": {"boolean"},
     "texts": {"jsonb"},
 }

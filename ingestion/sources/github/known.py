@@ -30,7 +30,7 @@ class Known(Protocol):
         """
 
     def ids(self, repository_id: int) -> dict[int, bool]:
-        """Database id of every pull request that has a row, if of a killed load, to whether GitHub still had it."""
+        """Database id of every pull request that has a row, be it of a killed load, to whether GitHub still had it."""
 
     def to_retry(self, repository_id: int) -> list[Entry]:
         """Pull requests of which something was set aside."""
