@@ -1,6 +1,5 @@
 """The command line: `python -m embeddings sync|search|status|…`."""
 
-import json
 import re
 from contextlib import closing
 from datetime import date, datetime
@@ -9,6 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from embeddings import routes
 from embeddings.collections import COLLECTIONS
 from warehouse import cli, postgres
 from warehouse.errors import EXIT_USAGE, PlimsollError
@@ -87,7 +87,7 @@ def sync(alias: str | None, repository: str | None, batch_size: int | None, full
 
 
 @main.command()
-@click.argument("query", required=False)
+@click.argument("query", nargs=-1)
 @click.option("--kind", type=click.Choice(["pr", "file"]), default="pr", show_default=True, help="What to find.")
 @click.option("--repo", "repository", callback=_repository, help="Only in this repository, owner/name.")
 @click.option("--author", help="Only by this login.")
@@ -101,7 +101,7 @@ def sync(alias: str | None, repository: str | None, batch_size: int | None, full
 @click.option("--explain", is_flag=True, help="Say how the answer was found.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def search(
-    query: str | None,
+    query: tuple[str, ...],
     kind: str,
     repository: str | None,
     author: str | None,
@@ -120,7 +120,7 @@ def search(
     from embeddings.filters import Filters
     from embeddings.searching import Searcher
 
-    if (query is None) == (similar_to is None):
+    if bool(query) == (similar_to is not None):
         raise click.UsageError("Give either a query or --similar-to.")
     if similar_to is not None and kind == "file":
         raise click.UsageError("--similar-to finds pull requests: leave --kind file out.")
@@ -140,14 +140,16 @@ def search(
             repo_name, number = _pull_request(similar_to)
             answer = searcher.similar(repo_name, number, filters=filters, limit=limit)
         else:
-            answer = searcher.search(query or "", kind="file" if kind == "file" else "pr", filters=filters, limit=limit)
+            words = " ".join(query)
+            answer = searcher.search(words, kind="file" if kind == "file" else "pr", filters=filters, limit=limit)
     if as_json:
         document = {
             "route": answer.route,
+            "note": answer.note,
             "results": [result.to_json() for result in answer.results],
             **({"explanation": answer.explanation} if explain else {}),
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        cli.print_json(document)
     else:
         tables.print_answer(cli.console(), answer, explain=explain)
 
@@ -210,7 +212,7 @@ def status(as_json: bool) -> int:
         found = find_status(store, connection, configured(settings))
     drift = any(each.has_drift for each in found)
     if as_json:
-        click.echo(json.dumps({"drift": drift, "collections": [each.to_json() for each in found]}, indent=2))
+        cli.print_json({"drift": drift, "collections": [each.to_json() for each in found]})
     else:
         tables.print_status(cli.console(), found)
     return DRIFT if drift else 0
@@ -232,7 +234,7 @@ def evaluate(as_json: bool) -> None:
         task = progress.add_task("embedding", total=len(models) * total_documents(connection, [PR_INDEX], None))
         evaluation = measure(connection, models, lambda count: progress.advance(task, count))
     if as_json:
-        click.echo(json.dumps(evaluation.to_json(), indent=2))
+        cli.print_json(evaluation.to_json())
     else:
         tables.print_evaluation(cli.console(), evaluation)
 
@@ -247,10 +249,10 @@ def _progress() -> Progress:
 
 
 def _pull_request(text: str) -> tuple[str, int]:
-    match = re.fullmatch(r"([\w.-]+/[\w.-]+)#(\d{1,9})", text)
-    if match is None:
+    route = routes.choose(text)
+    if route.repo_name is None or route.number is None:
         raise click.BadParameter(f"{text!r} is not of the form owner/name#number", param_hint="--similar-to")
-    return match[1], int(match[2])
+    return route.repo_name, route.number
 
 
 def _day(moment: datetime | None) -> date | None:

@@ -88,7 +88,7 @@ def _fields(mart: str, path: str, language: str, lines: str, risk: str) -> tuple
 PR_INDEX = Collection(
     alias="pr_index",
     mart="repo_prs",
-    # of the file with the most changed lines; additions + deletions
+    # the file with the most changed lines, the language of most of them; additions + deletions
     fields=_fields(
         "repo_prs", "file_changes.file_path", "file_changes.language", "repo_prs.additions", "repo_prs.risk_score"
     ),

@@ -27,7 +27,7 @@ def answer(
         parameters.append(route.author)
     if route.path is not None:
         # the whole path, its end, the folder or a part in the middle: whole segments, see `is_on`
-        on_path = "'/' || file_path || '/' like %s"
+        on_path = "'/' || file_path || '/' ilike %s"
         parameters.append(f"%/{_like(route.path)}/%")
         if collection is FILE_CHANGES:
             clauses.append(on_path)
@@ -48,8 +48,8 @@ def answer(
 
 
 def is_on(file_path: str, path: str) -> bool:
-    """Whether a file's path holds the segments of another one in a row."""
-    return f"/{path}/" in f"/{file_path}/"
+    """Whether a file's path holds the segments of another one in a row, in any case."""
+    return f"/{path}/".lower() in f"/{file_path}/".lower()
 
 
 def _key(row: dict[str, Any], collection: Collection) -> tuple[Any, ...]:

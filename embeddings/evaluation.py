@@ -24,7 +24,7 @@ from embeddings.encoders.base import Vector, encode_views
 from embeddings.fusion import Ranking, fuse
 from embeddings.lexical import Condition, LexicalIndex
 from embeddings.searching import DEPTH
-from embeddings.words import terms
+from embeddings.words import query_terms, terms
 from warehouse.errors import PlimsollError
 
 TOP = 10
@@ -188,7 +188,7 @@ def _lexical_rankings(
     rankings: list[Ranking] = []
     for question, cleaned in zip(questions, answers, strict=True):
         index.write(cleaned)
-        rankings.append(index.search(terms(question.title), Condition(), DEPTH))
+        rankings.append(index.search(query_terms(question.title), Condition(), DEPTH))
         index.write([whole[document.id] for document in cleaned])
     return rankings
 

@@ -71,7 +71,8 @@ class Filters:
         main_language = """(
             select file_changes.language from marts.file_changes
             where file_changes.pr_id = mart.pr_id and file_changes.language is not null
-            order by file_changes.lines_changed desc, file_changes.file_path limit 1
+            group by file_changes.language
+            order by sum(file_changes.lines_changed) desc, file_changes.language limit 1
         )"""
         return f"{main_language} = %s", [self.language]
 

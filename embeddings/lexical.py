@@ -164,12 +164,23 @@ class LexicalIndex:
         finally:
             self._connection.autocommit = False
 
-    def search(self, query_terms: Iterable[str], condition: Condition, limit: int) -> list[tuple[str, float]]:
-        """The documents that match best: (id, BM25 score), best first."""
+    def search(
+        self, query_terms: Iterable[str], condition: Condition, limit: int, *, needs_all: bool = False
+    ) -> list[tuple[str, float]]:
+        """The documents that match best: (id, BM25 score), best first.
+
+        Args:
+            query_terms: the terms; one that is in no document counts nothing.
+            condition: what the documents must meet.
+            limit: how many documents at most.
+            needs_all: only documents with every one of the terms.
+        """
         wanted = list(dict.fromkeys(query_terms))
         if not wanted:
             return []
-        documents, scores = self._scores(wanted)
+        documents, scores, matches = self._scores(wanted)
+        if needs_all:
+            documents, scores = documents[matches == len(wanted)], scores[matches == len(wanted)]
         ranking = np.argsort(-scores, kind="stable")
         if condition.sql:
             # most filters leave enough of the best; only where they do not, all that they leave is looked up
@@ -187,8 +198,8 @@ class LexicalIndex:
             key=lambda each: (-each[1], each[0]),
         )[:limit]
 
-    def _scores(self, wanted: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(the numbers of all documents with any of the terms, ascending; their BM25 scores)."""
+    def _scores(self, wanted: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(the numbers of all documents with any of the terms, ascending; their BM25 scores; how many they have)."""
         in_all, mean_length = self._measure()
         of_terms = self._postings_of(wanted)
         in_term = np.array([len(postings) for postings in of_terms])
@@ -198,7 +209,7 @@ class LexicalIndex:
         weight = np.repeat(rarity, in_term)
         scores = weight * frequency * (K1 + 1) / (frequency + K1 * (1 - B + B * length / mean_length))
         documents, places = np.unique(postings["document"].astype(int), return_inverse=True)
-        return documents, np.bincount(places, weights=scores)
+        return documents, np.bincount(places, weights=scores), np.bincount(places)
 
     def _postings_of(self, wanted: Sequence[str]) -> list[np.ndarray]:
         """The postings of each of these terms.

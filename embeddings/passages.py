@@ -13,17 +13,24 @@ _TOKEN = re.compile(r"\S+")
 
 
 def best_passage(document: Document, query: str) -> str:
-    """The sentence with most of the query's terms, the first one if none has any, cut at a word."""
+    """The sentence with most of the query's terms, the first one if none has any, cut at a word.
+
+    Not the title, which is shown in any case, unless nothing else has any of the terms.
+    """
     wanted = set(terms(query))
-    best, most = "", -1
+    best, most = "", -1.0
     texts = {**document.parts, **document.context}
+    title = texts.get("title", "").strip()
     for part in _PARTS:
-        for sentence in _SENTENCE.split(texts.get(part, "")):
-            if not sentence.strip():
+        for sentence in map(str.strip, _SENTENCE.split(texts.get(part, ""))):
+            if not sentence:
                 continue
-            matches = len(wanted.intersection(terms(sentence)))
+            matches: float = len(wanted.intersection(terms(sentence)))
+            if matches and sentence == title:
+                # less than a single term elsewhere
+                matches = 0.5
             if matches > most:
-                best, most = sentence.strip(), matches
+                best, most = sentence, matches
             if most == len(wanted):
                 return _cut(best, wanted)
     return _cut(best, wanted)

@@ -14,17 +14,19 @@ RouteName = Literal["direct", "lexical", "dense", "hybrid"]
 
 _REPO = r"(?P<repo>[\w.-]+/[\w.-]+)"
 _PULL_REQUEST = (
-    re.compile(rf"^(?:https?://[^/\s]+/|[^/\s]+\.[^/\s]+/)?{_REPO}/pull/(?P<number>\d{{1,9}})(?:[/?#]\S*)?$"),
+    re.compile(rf"^(?i:https?://[^/\s]+/|[^/\s]+\.[^/\s]+/)?{_REPO}/pull/(?P<number>\d{{1,9}})(?:[/?#]\S*)?$"),
     re.compile(rf"^{_REPO}#(?P<number>\d{{1,9}})$"),
     re.compile(r"^(?:(?:pr|pull|pull request)\s*#?|#)(?P<number>\d{1,9})$", re.IGNORECASE),
 )
 _BARE_NUMBER = re.compile(r"^\d{1,9}$")
-_AUTHOR = re.compile(r"^(?:@|author:\s*)(?P<author>[\w-]+(?:\[bot\])?)$", re.IGNORECASE)
+_AUTHOR = re.compile(r"^(?:@|author:\s*@?)(?P<author>[\w-]+(?:\[bot\])?)$", re.IGNORECASE)
 _LOGIN = re.compile(r"^[A-Za-z0-9][\w-]{0,38}(?:\[bot\])?$")
 # as compilers and browsers write it too: ./src/x.py, /src/x.py, src/x.py:12, src/x.py#L12
 _PATH = re.compile(
     r"^(?=.*[/.])(?:\.?/)?(?P<path>[\w@+().\[\]-]+(?:/[\w@+().\[\]-]+)*)/?(?::\d{1,9}){0,2}(?:#L\d{1,9}\S*)?$"
 )
+# a file or folder on GitHub's site, of whichever branch
+_FILE_URL = re.compile(rf"^(?i:https?)://[^/\s]+/{_REPO}/(?:blob|blame|raw|tree)/[^/\s]+/(?P<path>[^?#\s]+)\S*$")
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}$")
 _QUOTED = re.compile(r"""^(?:"[^"]+"|'[^']+'|`[^`]+`|“[^“”]+”)$""")
 # camelCase, snake_case, dotted.names, CONSTANTS: one word that somebody copied from code
@@ -39,12 +41,14 @@ class Route:
         name: the way.
         reason: why this one, for people.
         is_certain: whether the query can mean nothing else, so that no answer is the answer.
+        is_phrase: whether all words of the query must occur.
         repo_name, number, author, path: what a direct query names.
     """
 
     name: RouteName
     reason: str
     is_certain: bool = False
+    is_phrase: bool = False
     repo_name: str | None = None
     number: int | None = None
     author: str | None = None
@@ -73,16 +77,19 @@ def choose(query: str, is_login: Callable[[str], bool] = lambda word: False) -> 
         return Route("direct", "it is a number", number=int(text))
     if _LOGIN.match(text) and is_login(text):
         return Route("direct", "it is somebody's login", author=text)
+    if match := _FILE_URL.match(text):
+        return Route("direct", "it names a path", repo_name=match["repo"], path=match["path"].rstrip("/"))
+    text = text.replace("\\", "/")
     if (match := _PATH.match(text)) and ("/" in text or _EXTENSION.search(match["path"])):
         return Route("direct", "it names a path", path=match["path"])
-    return in_words(text)
+    return in_words(query)
 
 
 def in_words(query: str) -> Route:
     """The way to answer a query that names neither a pull request nor a person nor a path."""
     text = query.strip()
     if _QUOTED.match(text):
-        return Route("lexical", "it is a quoted phrase")
+        return Route("lexical", "it is a quoted phrase", is_phrase=True)
     if _IDENTIFIER.match(text):
         return Route("lexical", "it is an identifier")
     return Route("hybrid", "it is a question in words")

@@ -33,10 +33,20 @@ commits as (
 files as (
     select
         pr_id,
-        array_agg(file_path order by lines_changed desc, file_path) as file_paths,
-        (array_agg(language order by lines_changed desc, file_path) filter (where language is not null))[1] as language
+        array_agg(file_path order by lines_changed desc, file_path) as file_paths
     from marts.file_changes
     where pr_id in (select pr_id from pull_requests)
+    group by pr_id
+),
+
+languages as (
+    select pr_id, (array_agg(language order by lines_changed desc, language))[1] as language
+    from (
+        select pr_id, language, sum(lines_changed) as lines_changed
+        from marts.file_changes
+        where pr_id in (select pr_id from pull_requests) and language is not null
+        group by pr_id, language
+    ) as changed
     group by pr_id
 ),
 
@@ -98,11 +108,12 @@ select
     pull_requests.created_at, pull_requests.merged_at, pull_requests.is_merged, pull_requests.additions,
     pull_requests.deletions, pull_requests.labels_full, pull_requests.risk_score, pull_requests.high_risk,
     pull_requests.is_feature, pull_requests.url, staged.body, staged.head_ref_name, commits.commit_messages,
-    files.file_paths, files.language, issues.issue_titles, conversations.conversation
+    files.file_paths, languages.language, issues.issue_titles, conversations.conversation
 from pull_requests
 left join staging.stg_github__pull_requests as staged on pull_requests.pr_id = staged.pr_id
 left join commits on pull_requests.pr_id = commits.pr_id
 left join files on pull_requests.pr_id = files.pr_id
+left join languages on pull_requests.pr_id = languages.pr_id
 left join issues on pull_requests.pr_id = issues.pr_id
 left join conversations on pull_requests.pr_id = conversations.pr_id
 """

@@ -1,5 +1,6 @@
 """A query → pull requests or file changes, best first."""
 
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from embeddings.passages import best_passage
 from embeddings.prose import cut_bytes, plain
 from embeddings.routes import Route
 from embeddings.store import Store, literal
-from embeddings.words import terms
+from embeddings.words import query_terms, terms
 from warehouse import postgres
 from warehouse.errors import EXIT_USAGE, PlimsollError
 from warehouse.settings import Settings, load_settings
@@ -38,19 +39,27 @@ KINDS: dict[str, Collection] = {"pr": PR_INDEX, "file": FILE_CHANGES}
 # how deep each leg looks before they are fused: on real questions 50 to 100 does equally well, and Milvus Lite reads
 # every hit whole
 DEPTH = 50
+# Milvus gives no more than 16,384
+MOST_RESULTS = 10_000
 # beyond this a query's words add nothing, and a book pasted by mistake must not be searched word by word
 QUERY_BYTES = 8_000
 # how long the collection behind an alias is taken for the same: asking takes as long as a good part of a search
 ALIAS_SECONDS = 1.0
 EVERYTHING = Filters()
 NAME_QUERIES = {
-    "repo_name": "select repo_name from marts.repo_prs where lower(repo_name) = lower(%s) limit 1",
-    "author": "select username from marts.authors where lower(username) = lower(%s) limit 1",
-    "language": "select language from marts.file_changes where lower(language) = lower(%s) limit 1",
+    "repo_name": "select repo_name from marts.repo_prs where lower(repo_name) = lower(%(name)s) limit 1",
+    # a bot is called by its login with or without what the marts add to it
+    "author": """
+        select username from marts.authors where lower(username) in (lower(%(name)s), lower(%(name)s) || '[bot]')
+        order by length(username) limit 1
+    """,
+    "language": "select language from marts.file_changes where lower(language) = lower(%(name)s) limit 1",
 }
 NAMED = {"repo_name": "repository", "author": "author", "language": "language"}
 # \m and \M are the beginning and the end of a word
 IN_A_TITLE = r"select exists (select from marts.repo_prs where title ~* ('\m' || %s || '\M'))"
+NO_WORD_FOUND = "None of these words was found; these are the nearest in meaning"
+NOT_ALL_FOUND = "Nothing has all of these words; these come nearest"
 NOT_SYNCED = "Run python -m embeddings sync"
 
 
@@ -91,13 +100,14 @@ class SearchAnswer:
 
     Attributes:
         explanation: for people, a line per step.
-        unknown: what the filters name and the marts do not know, for people; empty if they know it all.
+        note: what to know of the results, for people: what of the query or the filters the marts do not know, or that
+            none of its words occur; empty for nothing.
     """
 
     route: str
     results: list[SearchResult]
     explanation: list[str]
-    unknown: str = ""
+    note: str = ""
 
 
 def search(
@@ -173,8 +183,8 @@ class Searcher:
 
     def _answered(self, ask: Callable[[], SearchAnswer], limit: int) -> SearchAnswer:
         """What `ask` finds; once more on a new connection if the warehouse was restarted since the last search."""
-        if limit < 1:
-            raise PlimsollError(f"the limit is {limit}", remedy="Ask for one result or more")
+        if not 1 <= limit <= MOST_RESULTS:
+            raise PlimsollError(f"the limit is {limit}", remedy=f"Ask for 1 to {MOST_RESULTS:,} results")
         used = self._connection
         try:
             return ask()
@@ -201,13 +211,18 @@ class Searcher:
         explanation.append(f"route {route.name}: {route.reason}")
         try:
             filters = with_stored_names(self._connection, filters)
+            if route.author is not None:
+                author = with_stored_names(self._connection, Filters(author=route.author)).author
+                route = replace(route, author=author)
         except UnknownNameError as error:
             return SearchAnswer(route.name, [], [*explanation, str(error)], str(error))
         if route.name == "direct":
             rows_found = answer(self._connection, collection, route, filters, limit)
             if rows_found or route.is_certain:
                 explanation.append(f"answered by the marts in SQL: {len(rows_found)} rows")
-                return SearchAnswer("direct", _direct_results(collection, rows_found, route), explanation)
+                is_missing = not rows_found and route.number is not None and filters == EVERYTHING
+                note = "the marts have no such pull request" if is_missing else ""
+                return SearchAnswer("direct", _direct_results(collection, rows_found, route), explanation, note)
             explanation.append("the marts have nothing of that name")
             route = routes.in_words(query)
             explanation.append(f"route {route.name}: {route.reason}")
@@ -282,38 +297,40 @@ class Searcher:
     def _ranked(
         self, collection: Collection, query: str, route: Route, filters: Filters, limit: int, explanation: list[str]
     ) -> SearchAnswer:
-        query_terms = terms(query)
-        depth = max(DEPTH, limit)
+        named_terms = ", ".join(dict.fromkeys(terms(query))) or "(none)"
+        # whole layers, see below
+        depth = math.ceil(limit / DEPTH) * DEPTH
+        index, condition = self._lexical_indexes[collection.alias], filters.condition(collection)
+        if route.name == "lexical":
+            lexical = self._pool.submit(
+                index.search, terms(query), condition, depth, needs_all=route.is_phrase
+            ).result()
+            if lexical:
+                explanation.append(f"lexical: {len(lexical)} documents for the terms {named_terms}")
+                hits = fuse(lexical, [])
+                return SearchAnswer(
+                    "lexical", self._results(collection, hits, "lexical", query, filters, limit), explanation
+                )
+            explanation.append(f"lexical: no document has the terms {named_terms}")
         # the lexical leg is Postgres' work: it runs while the query is embedded and Milvus searches
-        pending = self._pool.submit(self._lexical, collection, query_terms, filters, depth)
-        if route.name == "lexical" and (lexical := pending.result()):
-            explanation.append(
-                f"lexical: {len(lexical)} documents for the terms {', '.join(dict.fromkeys(query_terms))}"
-            )
-            hits = fuse(lexical, [])
-            return SearchAnswer(
-                "lexical", self._results(collection, hits, "lexical", query, filters, limit), explanation
-            )
+        pending = self._pool.submit(index.search, query_terms(query), condition, depth)
         dense = self._dense(collection, query, filters, depth)
         lexical = pending.result()
         name = "hybrid" if lexical else "dense"
-        explanation.append(
-            f"lexical: {len(lexical)} documents for the terms {', '.join(dict.fromkeys(query_terms)) or '(none)'}"
-        )
+        explanation.append(f"lexical: {len(lexical)} documents for the terms {named_terms}")
         explanation.append(f"dense: {len(dense)} documents by {self.encoder.model}")
         if lexical:
             explanation.append(f"fused: the best of each leg is 1, dense counts {DENSE_WEIGHT:g} times")
         fused = fuse(lexical[:DEPTH], dense[:DEPTH])
-        if len(fused) < limit:
-            # more results must not change the first ones, so what is deeper comes after them
-            first = {id for id, _ in fused}
-            fused += [(id, 0.0) for id, _ in fuse(lexical[DEPTH:], dense[DEPTH:]) if id not in first]
-        return SearchAnswer(name, self._results(collection, fused, name, query, filters, limit), explanation)
-
-    def _lexical(
-        self, collection: Collection, query_terms: Sequence[str], filters: Filters, depth: int
-    ) -> list[tuple[str, float]]:
-        return self._lexical_indexes[collection.alias].search(query_terms, filters.condition(collection), depth)
+        # more results must not change the first ones: what is deeper comes after them, layer by layer
+        for start in range(DEPTH, depth, DEPTH):
+            layer, first = slice(start, start + DEPTH), {id for id, _ in fused}
+            fused += [(id, 0.0) for id, _ in fuse(lexical[layer], dense[layer]) if id not in first]
+        results = self._results(collection, fused, name, query, filters, limit)
+        note = ""
+        if results and (route.is_phrase or not lexical):
+            note = NOT_ALL_FOUND if route.is_phrase else NO_WORD_FOUND
+        return SearchAnswer(name, results, explanation, note)
 
     def _dense(self, collection: Collection, query: str, filters: Filters, depth: int) -> list[tuple[str, float]]:
         # before the query is embedded, for which a server may want money
@@ -404,7 +421,7 @@ def with_stored_names(connection: PsycopgConnection, filters: Filters) -> Filter
                 # as on GitHub
                 wanted = wanted.removeprefix("@")
             with connection.cursor() as cursor:
-                rows.execute(cursor, query, (wanted,))
+                rows.execute(cursor, query, {"name": wanted})
                 row = cursor.fetchone()
             if row is None:
                 raise UnknownNameError(f"the marts know no {NAMED[name]} {wanted!r}")

@@ -4,10 +4,11 @@ import contextlib
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from embeddings.collections import Collection, milvus_schema
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 10
 READ_ROWS = 2000
+LITE_WAIT_SECONDS = 3.0
 LITE_BUFFER_BYTES = 32 * 1024 * 1024
 NEVER_MS = 2**31 - 1
 # the index over the vectors, and its parameters. Brute force in Lite: its other indexes save little at its sizes and
@@ -43,12 +45,14 @@ class Store:
         client: the client.
         index: the index over the vectors of collections that it makes, of `INDEXES`.
         lite_path: the file of Milvus Lite; None for a server.
+        claim: what holds that file for this process.
     """
 
-    def __init__(self, client: "MilvusClient", index: str, lite_path: Path | None) -> None:
+    def __init__(self, client: "MilvusClient", index: str, lite_path: Path | None, claim: contextlib.ExitStack) -> None:
         self._client = client
         self._index = index
         self._lite_path = lite_path
+        self._claim = claim
         self._loaded: set[str] = set()
 
     @classmethod
@@ -60,9 +64,17 @@ class Store:
         """
         uri, account = split_account(settings.milvus_uri)
         lite_path = None if "://" in uri else Path(uri).absolute()
+        with contextlib.ExitStack() as stack:
+            if lite_path is not None:
+                lite_path.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(_claimed(lite_path))
+            client = cls._connected(settings, uri, account, lite_path)
+            # it is held until it is closed
+            return cls(client, index_of(uri), lite_path, stack.pop_all())
+
+    @staticmethod
+    def _connected(settings: Settings, uri: str, account: str, lite_path: Path | None) -> "MilvusClient":
         if lite_path is not None:
-            lite_path.parent.mkdir(parents=True, exist_ok=True)
-            _refuse_if_in_use(lite_path)
             # read when it is imported; its own limit of 128 MB is held in memory several times over
             os.environ.setdefault("MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES", str(LITE_BUFFER_BYTES))
         # gRPC's core logs by itself, and reads this when it is imported
@@ -84,9 +96,7 @@ class Store:
         except Exception as error:
             reason = _reason(error).replace(token, "***") if token else _reason(error)
             raise PlimsollError(f"cannot reach Milvus at {uri}: {reason}", remedy=REMEDY) from None
-        if lite_path is not None:
-            OPEN_HERE.add(lite_path)
-        return cls(client, index_of(uri), lite_path)
+        return client
 
     def __enter__(self) -> Self:
         """Nothing to do: it is open."""
@@ -106,7 +116,7 @@ class Store:
 
             # the client's close leaves the in-process server running, and with it the lock on the file
             server_manager_instance.release_server(str(self._lite_path))
-            OPEN_HERE.discard(self._lite_path)
+        self._claim.close()
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of the client.
@@ -282,28 +292,54 @@ def _quieten() -> None:
             logging.getLogger(name).disabled = True
 
 
-def _refuse_if_in_use(path: Path) -> None:
-    """Milvus Lite serves one process at a time; say so before it fails in many lines."""
-    lock = path / "LOCK"
-    if not lock.exists():
-        return
-    with open(lock, "a") as handle:
+@contextlib.contextmanager
+def _claimed(path: Path) -> Iterator[None]:
+    """Hold the file of Milvus Lite, which serves one process at a time; another search has it for a moment only.
+
+    Raises:
+        PlimsollError: another has it for longer, or this process has it already.
+    """
+    # Milvus' own lock is taken when the file is opened, which is too late to wait for it
+    with open(path.with_name(f"{path.name}.lock"), "a") as ours:
+        if not (path not in OPEN_HERE and _is_free(ours, LITE_WAIT_SECONDS)):
+            raise _in_use(path)
+        if (path / "LOCK").exists():
+            with open(path / "LOCK", "a") as of_milvus:
+                if not _is_free(of_milvus, LITE_WAIT_SECONDS):
+                    raise _in_use(path)
+        OPEN_HERE.add(path)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            OPEN_HERE.discard(path)
+
+
+def _is_free(file: IO[str], wait_seconds: float) -> bool:
+    """Whether a file's lock can be had, after a while if need be; it is held until the file is closed."""
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            if path in OPEN_HERE:
-                raise PlimsollError(
-                    f"this process has Milvus Lite's {path.name} open already",
-                    where=str(path.parent),
-                    remedy="Put all queries to one Searcher, or set MILVUS_URL to a server",
-                ) from None
-            raise PlimsollError(
-                f"another process has Milvus Lite's {path.name} open",
-                where=str(path.parent),
-                remedy="Wait until the sync or search that uses it has ended, or set MILVUS_URL to a server",
-            ) from None
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_UN)
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
+
+
+def _in_use(path: Path) -> PlimsollError:
+    if path in OPEN_HERE:
+        return PlimsollError(
+            f"this process has Milvus Lite's {path.name} open already",
+            where=str(path.parent),
+            remedy="Put all queries to one Searcher, or set MILVUS_URL to a server",
+        )
+    return PlimsollError(
+        f"another process has Milvus Lite's {path.name} open",
+        where=str(path.parent),
+        remedy="Wait until the sync or search that uses it has ended, or set MILVUS_URL to a server",
+    )
 
 
 def _reason(error: BaseException) -> str:

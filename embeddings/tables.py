@@ -16,6 +16,8 @@ from embeddings.status import CollectionStatus
 from embeddings.sync import Estimate
 from warehouse.cli import printable
 
+WIDE = 100
+
 
 def print_sync(console: Console, reports: Sequence[SyncReport]) -> None:
     """What a sync did, a column a collection."""
@@ -62,21 +64,28 @@ def print_answer(console: Console, answer: SearchAnswer, *, explain: bool) -> No
         for line in answer.explanation:
             console.print(Text(printable(line), style="dim"))
     if not answer.results:
-        console.print(Text(printable(f"Nothing found: {answer.unknown}." if answer.unknown else "Nothing found.")))
+        console.print(Text(printable(f"Nothing found: {answer.note}." if answer.note else "Nothing found.")))
         return
+    if answer.note:
+        console.print(Text(f"{answer.note}."))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=True)
-    table.add_column("score")
+    table.add_column("score", no_wrap=True)
     table.add_column("what", overflow="fold", ratio=1)
-    for name in ("author", "merged", "risk"):
+    # addresses broken in two cannot be opened: where there is little room, they get all of it
+    facts = ("author", "merged", "risk") if console.width >= WIDE else ()
+    for name in facts:
         table.add_column(name, overflow="fold")
     for result in answer.results:
         # as text, not as rich's markup: titles are full of brackets
         what = Text(printable(result.title), style="bold")
         for line in filter(None, (result.file_path, result.passage)):
             what.append(f"\n{printable(line)}" if line != result.title else "", style="not bold")
-        what.append(f"\n{result.url}", style="not bold blue")
         merged = f"{result.merged_at:%Y-%m-%d}" if result.merged_at else "–"
-        table.add_row(f"{result.score:.3f}", what, Text(result.author), merged, f"{result.risk_score:.1f}")
+        cells = (result.author, merged, f"{result.risk_score:.1f}")
+        if not facts:
+            what.append(f"\n{cells[0]}, merged {cells[1]}, risk {cells[2]}", style="not bold")
+        what.append(f"\n{result.url}", style="not bold blue")
+        table.add_row(f"{result.score:.3f}", what, *(Text(cell) for cell in cells if facts))
     console.print(table)
 
 
@@ -124,7 +133,7 @@ def _table(left: Iterable[str], right: Iterable[str]) -> Table:
     for name in left:
         table.add_column(name, overflow="fold")
     for name in right:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import chain
 
@@ -26,6 +27,17 @@ _ASCII_WORD = re.compile(f"{_ASCII_LETTERS}(?:'{_ASCII_LETTERS})?", re.ASCII)
 # co-path is written copath, too; a chain of more is a name of its own, of a branch or a file
 _PART = r"[^\W\d_]{1,32}"
 _COMPOUND = re.compile(rf"(?<![\w-]){_PART}(?:-{_PART}){{1,2}}(?![\w-])")
+# two words beside each other: what one writes apart, as rate limit, another writes in one
+_NEIGHBOURS = re.compile(r"(?<!\w)([^\W\d_]{2,32}) +(?=([^\W\d_]{2,32})(?!\w))")
+# accents of Latin letters, which are left out as often as not; of other scripts they make another letter
+_ACCENTS = re.compile("(?<=[A-Za-z])[\u0300-\u036f]+")
+# what is spelt otherwise in Britain: serialise, analyse, behaviour; but not what has relatives in -ision or -isement
+_ENDINGS = "e[sdr]?|ers|ing(?:ly)?|ations?|ational|able"
+_BRITISH = (
+    (re.compile(rf"(?<=[a-z]{{4}})(?<!prec)(?<!conc)(?<!telev)(?<!superv)(?<!advert)is(?=(?:{_ENDINGS})$)"), "iz"),
+    (re.compile(rf"(?<=[a-z]{{4}})ys(?=(?:{_ENDINGS})$)"), "yz"),
+    (re.compile(r"(?<=[a-z]{3})our(?=(?:s|ed|ing|ers?|al|able|ful|hoods?|ites?)?$)"), "or"),
+)
 # the apostrophes and the hyphen of typesetters
 _TYPESET = str.maketrans("\u2019\u02bc\u2010", "''-")
 # camelCase, HTTPServer and utf8 hold words of their own
@@ -40,20 +52,25 @@ why will with would you your
 """
 STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 
-_stem = Stemmer.Stemmer("english").stemWord
+_stem: Callable[[str], str] = Stemmer.Stemmer("english").stemWord
+
+
+def query_terms(text: str) -> list[str]:
+    """The terms of a query: those of its text, and its neighbours in one word, which a document may have."""
+    pairs = _NEIGHBOURS.findall(_composed(text).lower())
+    return [*terms(text), *(_root(first + second) for first, second in pairs if not {first, second} & STOP_WORDS)]
 
 
 def terms(text: str) -> list[str]:
     """The stemmed terms of a text, with the parts of an identifier or compound beside the whole, without stop words.
 
-    The same text gives the same terms however its accents, ligatures, wide letters, apostrophes and hyphens are
-    encoded.
+    The same text gives the same terms however its ligatures, wide letters, apostrophes and hyphens are encoded, with or
+    without the accents of Latin letters, in American and in British spelling.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text).translate(_TYPESET)
+    text = _composed(text)
     # few words have a hyphen: to look for them first takes a fraction of the time that the pattern takes over all
     hyphenated = " ".join(each for each in text.split() if "-" in each) if "-" in text else ""
-    compounds = [_stem(each.replace("-", "").lower()[:LONGEST_TERM]) for each in _COMPOUND.findall(hyphenated)]
+    compounds = [_root(each.replace("-", "").lower()) for each in _COMPOUND.findall(hyphenated)]
     if text.isascii():
         return [*chain.from_iterable(map(_of_word, _ASCII_WORD.findall(text))), *compounds]
     found: list[str] = []
@@ -66,6 +83,19 @@ def terms(text: str) -> list[str]:
         else:
             found += _of_word(match.group())
     return found + compounds
+
+
+def _composed(text: str) -> str:
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFKC", text).translate(_TYPESET)
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
+
+
+def _root(word: str) -> str:
+    for pattern, american in _BRITISH:
+        word = pattern.sub(american, word)
+    return _stem(word[:LONGEST_TERM])
 
 
 def _is_mark(character: str) -> bool:
@@ -90,4 +120,4 @@ def _of_word(word: str) -> tuple[str, ...]:
     pieces = _PIECE.findall(word) if word.isascii() else []
     lowered = [piece.lower() for piece in pieces if len(piece) > 1] if len(pieces) > 1 else []
     # a possessive has one stem with and without its ending
-    return tuple(dict.fromkeys(_stem(each[:LONGEST_TERM]) for each in (lower, *lowered) if each not in STOP_WORDS))
+    return tuple(dict.fromkeys(_root(each) for each in (lower, *lowered) if each not in STOP_WORDS))

@@ -170,7 +170,7 @@ def show_outcome(outcome: Any, as_json: bool) -> int:
                 for report in outcome.reports
             ],
         }
-        click.echo(json.dumps(summary, indent=2))
+        cli.print_json(summary)
     else:
         table = Table(box=None, header_style="bold")
         table.add_column("repository")
@@ -212,7 +212,7 @@ def _numbers(report: Any) -> str:
 def show_estimate(estimates: Any, as_json: bool) -> int:
     """Print what a run would cost; the exit code: 0 if all could be estimated."""
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(e) for e in estimates], indent=2))
+        cli.print_json([dataclasses.asdict(e) for e in estimates])
     else:
         table = Table(box=None, header_style="bold")
         table.add_column("repository")

@@ -119,7 +119,7 @@ def health() -> int:
     from warehouse.health import check
 
     found = check(load_settings())
-    click.echo(json.dumps(found, indent=2))
+    cli.print_json(found)
     return 0 if found["status"] == "healthy" else EXIT_FAILED
 
 

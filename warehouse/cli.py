@@ -1,11 +1,14 @@
 """What every command line shares: logging, errors as one line, exit codes."""
 
 import contextlib
+import io
+import json
 import logging
 import os
 import re
 import sys
 import threading
+from typing import TextIO
 
 import click
 import psycopg2
@@ -18,8 +21,8 @@ from warehouse.settings import load_settings
 
 EXIT_INTERRUPTED = 130
 PIPE_WIDTH = 120
-CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-"""All characters that steer a terminal, but the line feed."""
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""All characters that steer a terminal, the direction of its text included, but the line feed."""
 
 
 def run(command: click.Command, program: str) -> None:
@@ -35,6 +38,10 @@ def run(command: click.Command, program: str) -> None:
     # neither tool phones home; set before either is imported
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not _is_utf8(stream):
+            # a character that the locale cannot show must not end what is being printed
+            stream.reconfigure(errors="replace")
     try:
         configure_logging(load_settings().log_level)
         result = command.main(prog_name=program, standalone_mode=False)
@@ -82,6 +89,15 @@ def fail(message: str, code: int) -> int:
         logging.getLogger(__name__).debug("the failure in full", exc_info=True)
     click.echo(f"error: {one_line(message)}", err=True)
     return code
+
+
+def print_json(document: object) -> None:
+    """Print a document for programs: as it is where the locale can show it, else in ASCII."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=not _is_utf8(sys.stdout)))
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def printable(text: str) -> str:

@@ -1,5 +1,6 @@
 """The command line: what it prints, and how it fails."""
 
+import io
 import json
 import os
 import signal
@@ -7,14 +8,20 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from psycopg2 import extensions
+from rich.console import Console
 
+from embeddings import tables
 from embeddings.__main__ import main
+from embeddings.encoders.static import StaticEncoder
+from embeddings.searching import SearchAnswer, SearchResult
 from tests.embeddings.marts import File, PullRequest, put
 from tests.embeddings.openai_double import FaultError, OpenAIDouble
+from tests.embeddings.syncing import Sidecar
 from warehouse import cli
 from warehouse.settings import Settings
 
@@ -52,15 +59,17 @@ def test_sync_search_and_status(run: Any, warehouse: extensions.connection) -> N
     code, out, err = run("search", "uploads again", "--explain", "--limit", "1")
     assert code == 0 and "route hybrid" in out
     assert "Retry [bold]uploads[/bold]" in out
-    code, out, err = run("search", "uploads again", "--json", "--merged-since", "2024-01-01", "--author", "jane")
+    code, out, err = run("search", "uploads", "again", "--json", "--merged-since", "2024-01-01", "--author", "jane")
     first = json.loads(out)["results"][0]
     assert set(first) >= {
         "score", "url", "title", "author", "merged_at", "risk_score", "passage", "repo_name", "pr_number", "file_path",
         "route",
     }  # fmt: skip
     assert (first["pr_number"], first["merged_at"]) == (1, "2024-01-03T00:00:00+00:00")
-    code, out, err = run("search", "--similar-to", "acme/ship#1", "--json")
-    assert {each["pr_number"] for each in json.loads(out)["results"]} == {2, 3}
+    for like in ("acme/ship#1", "https://github.com/acme/ship/pull/1"):
+        code, out, err = run("search", "--similar-to", like, "--json")
+        assert {each["pr_number"] for each in json.loads(out)["results"]} == {2, 3}
+    assert json.loads(run("search", "@nobody", "--json")[1])["note"] == "the marts know no author 'nobody'"
     code, out, err = run("search", "--similar-to", "acme/ship#1", "--kind", "file")
     assert code == 2 and "leave --kind file out" in err
 
@@ -200,13 +209,41 @@ def test_an_empty_warehouse_says_what_to_run_first(run: Any, warehouse: extensio
 
 
 def test_a_title_cannot_steer_the_terminal(run: Any, warehouse: extensions.connection) -> None:
-    put(warehouse, [PullRequest(1, "Evil \x1b]0;owned\x07\x1b[2J title", files=[File("src/a\x1b[31m\x9b1m.py", 1)])])
+    file = File("src/a\x1b[31m\x9b1m.py", 1)
+    put(warehouse, [PullRequest(1, "Evil \x1b]0;owned\x07\x1b[2J \u202etitle", files=[file])])
     assert run("sync")[0] == 0
     for kind in ("pr", "file"):
         for query in ("#1", "evil title"):
             code, out, err = run("search", query, "--kind", kind, "--explain")
             assert (code, err) == (0, "") and "title" in out
-            assert not set(out) & set("\x1b\x07\x9b"), (kind, query)
+            assert not set(out) & set("\x1b\x07\x9b\u202e"), (kind, query)
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_addresses_stay_whole(width: int) -> None:
+    url = "https://github.com/a-long-name/of-a-repository/pull/12345"
+    merged_at = datetime(2024, 1, 3, tzinfo=UTC)
+    result = SearchResult(
+        1.0, url, "Retry uploads", "jane-of-the-harbour", merged_at, 2.5, "They break.", "a/b", 1, None, "direct"
+    )
+    console = Console(width=width, file=io.StringIO())
+    tables.print_answer(console, SearchAnswer("direct", [result], []), explain=False)
+    out = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(each in out for each in (url, "jane-of-the-harbour", "2024-01-03", "2.5"))
+
+
+def test_a_terminal_without_unicode_shows_what_it_can(settings: Settings, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1, "Повторять – загрузки", is_merged=False)])
+    with Sidecar.open(settings, StaticEncoder()) as sidecar:
+        sidecar.sync()
+    environment = {
+        **os.environ, "PLIMSOLL_HOME": str(settings.home), "PGDATABASE": settings.database.dbname,
+        "MILVUS_URL": settings.milvus_url, "PYTHONIOENCODING": "ascii",
+    }  # fmt: skip
+    for option, shown in ((), "????"), (("--json",), "\\u2013"):
+        program = [sys.executable, "-m", "embeddings", "search", "#1", *option]
+        ended = subprocess.run(program, env=environment, check=True, capture_output=True, text=True)
+        assert shown in ended.stdout
 
 
 def test_a_postgres_that_goes_away_is_named(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from embeddings.collections import COLLECTIONS
 from embeddings.documents import PART_BYTES, TEXT_BYTES, file_change_document, pull_request_document
-from embeddings.words import LONGEST_TERM, terms
+from embeddings.words import LONGEST_TERM, query_terms, terms
 from tests.embeddings.marts import EPOCH
 
 
@@ -131,13 +131,35 @@ def test_a_compound_is_found_in_parts_and_without_its_hyphens() -> None:
     assert terms("2024-01-20 v1-rc2") == terms("2024 01 20 v1 rc2")
 
 
+def test_british_and_american_spelling_meet() -> None:
+    for british, american in (
+        ("serialisation", "serialization"), ("initialise", "initialized"), ("authorised", "authorizing"),
+        ("organisational", "organizational"), ("analysed", "analyze"), ("behaviours", "behavior"),
+        ("neighbourhood", "neighborhood"), ("colourful", "colorful"),
+    ):  # fmt: skip
+        assert terms(british) == terms(american), british
+    # what is spelt in one way keeps its relatives
+    for word, relative in (("precise", "precision"), ("supervise", "supervision"), ("advertise", "advertisement")):
+        assert terms(word) == terms(relative), word
+    assert terms("four hours") == ["four", "hour"] and terms("noises") == terms("noise")
+
+
+def test_words_of_a_query_meet_their_compound() -> None:
+    assert terms("ciphersuite")[0] in query_terms("Which cipher suite is used?")
+    assert terms("ratelimits")[0] in query_terms("rate limits")
+    # sentences and what stands between them join nothing, nor do words that mean little
+    assert query_terms("of the path, of it. 12 keys") == terms("of the path, of it. 12 keys")
+
+
 def test_terms_of_any_script_meet_their_query() -> None:
     assert terms("日本語") == ["日本", "本語"]
     assert terms("字") == ["字"]
     assert set(terms("超时")) < set(terms("修复API超时问题")) and "api" in terms("修复API超时问题")
-    assert terms("résumé") == terms("re\u0301sume\u0301") == ["résumé"]
+    assert terms("résumé") == terms("re\u0301sume\u0301") == terms("resume")
+    # elsewhere such a mark makes another letter
+    assert terms("мой") != terms("мои")
     assert terms("ﬁle ＡＰＩ ｶﾀｶﾅ") == terms("file API カタカナ")
-    assert "sum" not in terms("résumé") and terms("日's 本") == ["日", "s", "本"]
+    assert "sum" not in terms("résumé") and "über" not in terms("Übertragung") and terms("日's 本") == ["日", "s", "本"]
 
 
 def test_vowels_that_are_marks_belong_to_the_word() -> None:

@@ -15,6 +15,7 @@ from psycopg2 import extensions
 
 from embeddings.collections import COLLECTIONS
 from embeddings.encoders import choose
+from embeddings.encoders.static import StaticEncoder
 from embeddings.status import status
 from embeddings.store import Store
 from tests.embeddings.conftest import HashEncoder
@@ -105,6 +106,16 @@ def test_a_search_beside_a_sync_says_that_milvus_lite_is_in_use(
     # and it is let go at the end
     with Store.open(settings) as store:
         assert store.alias_target("pr_index")
+
+
+def test_searches_of_several_processes_take_turns(settings: Settings, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1)])
+    with Sidecar.open(settings, StaticEncoder()) as sidecar:
+        sidecar.sync()
+    processes = [start(settings, "search", "anything at all") for _ in range(2)]
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
 
 
 def test_syncs_of_two_processes_do_not_mix(

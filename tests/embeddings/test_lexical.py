@@ -115,6 +115,15 @@ def test_a_filter_leaves_out_and_changes_nothing_else(
     assert index.search(["retri", "then"], Filters(author=author).condition(PR_INDEX), 3) == wanted
 
 
+def test_all_terms_can_be_asked_for(sidecar: Sidecar, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(1, "Retry uploads"), PullRequest(2, "Retry retry"), PullRequest(3, "Uploads")])
+    sidecar.sync()
+    index = LexicalIndex(warehouse, PR_INDEX)
+    ids = [id for id, _ in index.search(["retri", "upload"], Condition(), 10, needs_all=True)]
+    assert ids == ["acme/ship#1"]
+    assert index.search(["retri", "upload", "never"], Condition(), 10, needs_all=True) == []
+
+
 def test_after_a_sync_a_search_reads_the_index_alone(sidecar: Sidecar, warehouse: extensions.connection) -> None:
     put(warehouse, [PullRequest(number, f"Retry uploads {number}") for number in range(1, 40)])
     sidecar.sync()

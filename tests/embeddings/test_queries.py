@@ -28,7 +28,9 @@ from tests.embeddings.test_documents import pull_request_row
         ("https://ghe.example.org/acme/ship/pull/123", "direct", {"repo_name": "acme/ship", "number": 123}),
         ("github.com/acme/ship/pull/123", "direct", {"repo_name": "acme/ship", "number": 123}),
         ("src/acme/ship/pull/123", "direct", {"path": "src/acme/ship/pull/123"}),
+        ("HTTPS://github.com/acme/ship/pull/123", "direct", {"repo_name": "acme/ship", "number": 123}),
         ("@jane", "direct", {"author": "jane"}),
+        ("author: @jane", "direct", {"author": "jane"}),
         ("author: dependabot[bot]", "direct", {"author": "dependabot[bot]"}),
         ("src/upload.py", "direct", {"path": "src/upload.py"}),
         ("Makefile.am", "direct", {"path": "Makefile.am"}),
@@ -38,6 +40,13 @@ from tests.embeddings.test_documents import pull_request_row
         ("src/upload.py:12", "direct", {"path": "src/upload.py"}),
         ("src/upload.py:12:4", "direct", {"path": "src/upload.py"}),
         ("src/upload.py#L12-L14", "direct", {"path": "src/upload.py"}),
+        ("src\\upload.py", "direct", {"path": "src/upload.py"}),
+        (
+            "https://github.com/acme/ship/blob/main/src/upload.py#L3",
+            "direct",
+            {"repo_name": "acme/ship", "path": "src/upload.py"},
+        ),
+        ("https://github.com/acme/ship/tree/main/src/", "direct", {"repo_name": "acme/ship", "path": "src"}),
         ('"retry uploads"', "lexical", {}),
         ("ClientInitKey", "lexical", {}),
         ('"retry" and "upload"', "hybrid", {}),
@@ -141,6 +150,10 @@ def test_passage_is_the_sentence_that_matches() -> None:
     row = pull_request_row(title="Uploads", body="A first sentence. The nonce is never reused. A third.")
     assert best_passage(pull_request_document(row), "nonce reuse") == "The nonce is never reused."
     assert best_passage(pull_request_document(row), "nothing of it") == "A first sentence."
+    # the title is shown anyway
+    row = pull_request_row(title="Retry lost uploads", body="A first one. Uploads are lost.", commit_messages=["Later"])
+    assert best_passage(pull_request_document(row), "retry lost uploads") == "Uploads are lost."
+    assert best_passage(pull_request_document(row), "retry") == "Retry lost uploads"
 
 
 def test_passage_is_cut_around_the_match() -> None:

@@ -99,6 +99,7 @@ def test_what_can_mean_nothing_else_is_found_or_not(searcher: Searcher) -> None:
     for query in ("acme/ship#99999", "#99999", "https://github.com/acme/ship/pull/99999", "@nobody", "author: nobody"):
         answer = searcher.search(query)
         assert (answer.route, answer.results) == ("direct", []), query
+        assert answer.note.startswith("the marts "), query
     assert numbers(searcher, "#1", filters=Filters(author="ken")) == []
 
 
@@ -114,9 +115,44 @@ def test_a_login_that_is_a_word_of_titles_is_searched_as_a_word(
         assert numbers(searcher, "docs-2") == [10]
 
 
+def test_a_bot_is_found_by_its_login(searcher: Searcher) -> None:
+    for query in ("@dependabot", "dependabot", "dependabot[bot]", "author: Dependabot"):
+        answer = searcher.search(query)
+        assert (answer.route, [each.pr_number for each in answer.results]) == ("direct", [5]), query
+    assert numbers(searcher, "charts", filters=Filters(author="dependabot")) == [5]
+
+
+def test_quoted_words_are_all_there(settings: Settings, warehouse: extensions.connection) -> None:
+    put(warehouse, [PullRequest(20, "Release the lock"), PullRequest(21, "Process", body="Then release it.")])
+    with searching(settings) as searcher:
+        assert set(numbers(searcher, '"release process"')) == {2, 21}
+        assert {20, 2, 21} <= set(numbers(searcher, "release process"))
+        answer = searcher.search('"release uploads"')
+        assert answer.route == "hybrid" and answer.results and "Nothing has all" in answer.note
+
+
+def test_a_search_says_that_its_words_were_not_found(searcher: Searcher) -> None:
+    assert "None of these words" in searcher.search("zzzzqq xyzzyx").note
+    assert searcher.search("lost connection").note == ""
+
+
+def test_a_pull_requests_language_is_that_of_most_of_its_lines(
+    settings: Settings, warehouse: extensions.connection
+) -> None:
+    many = [File(f"src/{number}.py", 50) for number in range(10)]
+    put(warehouse, [PullRequest(30, "Add keys", files=[File("conf.yml", 100, "YAML"), *many])])
+    with searching(settings) as searcher:
+        for language, expected in (("python", [30]), ("yaml", [])):
+            found = numbers(searcher, "add keys", filters=Filters(language=language))
+            assert [number for number in found if number == 30] == expected, language
+
+
 def test_a_path_is_found_wherever_it_stands(searcher: Searcher) -> None:
     for query in (
         "src/keys/package.py",
+        "SRC/Keys/package.PY",
+        "src\\keys\\package.py",
+        "https://github.com/acme/ship/blob/main/src/keys/package.py",
         "./src/keys/package.py:12",
         "/src/keys/package.py",
         "package.py",
@@ -201,9 +237,9 @@ def test_a_higher_limit_only_adds(settings: Settings, warehouse: extensions.conn
     ]
     put(warehouse, pull_requests)
     with searching(settings) as searcher:
-        few = numbers(searcher, "retry the chart of 17", limit=10)
         many = numbers(searcher, "retry the chart of 17", limit=120)
-    assert many[:10] == few
+        for limit in (10, 50, 51, 63, 99, 100, 101):
+            assert numbers(searcher, "retry the chart of 17", limit=limit) == many[:limit], limit
     assert len(set(many)) == 120
 
 
