@@ -17,13 +17,13 @@ def answer(
     condition = filters.condition(collection)
     clauses, parameters = [condition.sql] if condition.sql else [], [*condition.parameters]
     if route.repo_name is not None:
-        clauses.append("lower(mart.repo_name) = lower(%s)")
+        clauses.append('lower(mart.repo_name collate "C") = lower(%s collate "C")')
         parameters.append(route.repo_name)
     if route.number is not None:
         clauses.append("mart.pr_number = %s")
         parameters.append(route.number)
     if route.author is not None:
-        clauses.append("lower(mart.author) = lower(%s)")
+        clauses.append('lower(mart.author collate "C") = lower(%s collate "C")')
         parameters.append(route.author)
     if route.path is not None:
         # the whole path, its end, the folder or a part in the middle: whole segments, see `is_on`

@@ -112,7 +112,7 @@ select
 from marts.repo_prs as pull_requests
 inner join staging.stg_github__pull_requests as staged on pull_requests.pr_id = staged.pr_id
 left join files on pull_requests.pr_id = files.pr_id
-where (%(repository)s is null or lower(pull_requests.repo_name) = lower(%(repository)s))
+where (%(repository)s is null or lower(pull_requests.repo_name collate "C") = lower(%(repository)s collate "C"))
 order by pull_requests.created_at desc, pull_requests.pr_id desc
 """
 
@@ -530,6 +530,8 @@ def _loader(settings: Settings) -> Iterator[Callable[[Sequence[dict[str, Any]]],
     # slow to import, and not needed to say that there is nothing to do
     import dlt
 
+    from warehouse.destination import Postgres
+
     dlt.config["runtime.dlthub_telemetry"] = False
     dlt.config["runtime.log_level"] = "ERROR"
     parent = settings.home / "dlt"
@@ -542,7 +544,7 @@ def _loader(settings: Settings) -> Iterator[Callable[[Sequence[dict[str, Any]]],
         pipeline = dlt.pipeline(
             "enrichment",
             pipelines_dir=folder,
-            destination=dlt.destinations.postgres(settings.database.dlt_url),
+            destination=Postgres(settings.database),
             dataset_name=DATASET,
         )
 

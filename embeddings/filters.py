@@ -72,7 +72,7 @@ class Filters:
             select file_changes.language from marts.file_changes
             where file_changes.pr_id = mart.pr_id and file_changes.language is not null
             group by file_changes.language
-            order by sum(file_changes.lines_changed) desc, file_changes.language limit 1
+            order by sum(file_changes.lines_changed) desc, file_changes.language collate "C" limit 1
         )"""
         return f"{main_language} = %s", [self.language]
 

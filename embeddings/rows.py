@@ -33,14 +33,14 @@ commits as (
 files as (
     select
         pr_id,
-        array_agg(file_path order by lines_changed desc, file_path) as file_paths
+        array_agg(file_path order by lines_changed desc, file_path collate "C") as file_paths
     from marts.file_changes
     where pr_id in (select pr_id from pull_requests)
     group by pr_id
 ),
 
 languages as (
-    select pr_id, (array_agg(language order by lines_changed desc, language))[1] as language
+    select pr_id, (array_agg(language order by lines_changed desc, language collate "C"))[1] as language
     from (
         select pr_id, language, sum(lines_changed) as lines_changed
         from marts.file_changes
@@ -51,7 +51,7 @@ languages as (
 ),
 
 issues as (
-    select pr_id, array_agg(issue_title order by issue_repository, issue_number) as issue_titles
+    select pr_id, array_agg(issue_title order by issue_repository collate "C", issue_number) as issue_titles
     from staging.stg_github__pull_request_closing_issues
     where pr_id in (select pr_id from pull_requests) and issue_title is not null
     group by pr_id
@@ -90,7 +90,7 @@ said as (
 conversations as (
     select
         said.pr_id,
-        (array_agg(left(said.body, {COMMENT_CHARACTERS}) order by said.created_at, said.body))[:{COMMENTS}]
+        (array_agg(left(said.body, {COMMENT_CHARACTERS}) order by said.created_at, said.body collate "C"))[:{COMMENTS}]
             as conversation
     from said
     left join staging.stg_github__users as users on said.author_account_id = users.account_id

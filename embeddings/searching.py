@@ -46,14 +46,20 @@ QUERY_BYTES = 8_000
 # how long the collection behind an alias is taken for the same: asking takes as long as a good part of a search
 ALIAS_SECONDS = 1.0
 EVERYTHING = Filters()
+# in the C locale: in Turkish the small letter of I is another
 NAME_QUERIES = {
-    "repo_name": "select repo_name from marts.repo_prs where lower(repo_name) = lower(%(name)s) limit 1",
+    "repo_name": """
+        select repo_name from marts.repo_prs where lower(repo_name collate "C") = lower(%(name)s collate "C") limit 1
+    """,
     # a bot is called by its login with or without what the marts add to it
     "author": """
-        select username from marts.authors where lower(username) in (lower(%(name)s), lower(%(name)s) || '[bot]')
+        select username from marts.authors
+        where lower(username collate "C") in (lower(%(name)s collate "C"), lower(%(name)s collate "C") || '[bot]')
         order by length(username) limit 1
     """,
-    "language": "select language from marts.file_changes where lower(language) = lower(%(name)s) limit 1",
+    "language": """
+        select language from marts.file_changes where lower(language collate "C") = lower(%(name)s collate "C") limit 1
+    """,
 }
 NAMED = {"repo_name": "repository", "author": "author", "language": "language"}
 # \m and \M are the beginning and the end of a word
@@ -192,7 +198,7 @@ class Searcher:
             raise PlimsollError("nothing has been embedded yet", remedy=NOT_SYNCED) from None
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             if not used.closed:
-                raise PlimsollError(f"Postgres: {error}", remedy=postgres.REMEDY) from None
+                raise postgres.explained(error) from None
         with self._opening:
             # unless another thread has done so
             if self._connection is used:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import dlt
 from adbc_driver_manager.dbapi import Connection
 from dlt.common.destination.capabilities import DestinationCapabilitiesContext
 from dlt.common.destination.client import LoadJob
@@ -17,6 +16,9 @@ from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.normalizers.naming import NamingConvention
 from dlt.destinations.impl.postgres.configuration import PostgresClientConfiguration
 from dlt.destinations.impl.postgres.postgres import PostgresClient, PostgresParquetCopyJob
+
+from warehouse.destination import Postgres
+from warehouse.settings import Connection as Database
 
 
 class CopyConnection:
@@ -44,16 +46,16 @@ class CopyConnection:
             self._connection = None
 
 
-class CopyingPostgres(dlt.destinations.postgres):
+class CopyingPostgres(Postgres):
     """dlt's Postgres, with a connection that lasts.
 
     Args:
-        url: the database.
+        database: the database.
         connection: is used for copying; to be closed by whoever made it.
     """
 
-    def __init__(self, url: str, connection: CopyConnection) -> None:
-        super().__init__(url, destination_name="postgres")
+    def __init__(self, database: Database, connection: CopyConnection) -> None:
+        super().__init__(database)
         self._connection = connection
         self._configuration = self.configuration(self.spec(), accept_partial=True)
 
@@ -65,10 +67,10 @@ class CopyingPostgres(dlt.destinations.postgres):
 
     @property
     def client_class(self) -> type[PostgresClient]:
-        """The client of dlt, with jobs that share the connection."""
-        connection = self._connection
+        """The client, with jobs that share the connection."""
+        connection, client = self._connection, super().client_class
 
-        class Client(PostgresClient):
+        class Client(client):  # type: ignore[misc, valid-type]
             def create_load_job(
                 self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
             ) -> LoadJob:

@@ -28,11 +28,13 @@ def connected(settings: Settings) -> Iterator[Postgres]:
     try:
         yield connection
     except psycopg2.Error as error:
-        what = "the connection to Postgres was lost" if connection.closed else "Postgres refuses a statement"
+        what, remedy = "Postgres refuses a statement", postgres.explained(error).remedy
+        if connection.closed:
+            what, remedy = "the connection to Postgres was lost", "See that it runs and what its log says"
         raise PlimsollError(
             f"{what}: {in_short(error)}",
             where=str(settings.database),
-            remedy="See that it runs and what its log says, then run again: it goes on where it stopped",
+            remedy=f"{remedy}; then run again: it goes on where it stopped",
         ) from error
     finally:
         connection.close()

@@ -28,6 +28,7 @@ from ingestion.sources.github.extraction import Extraction
 from ingestion.sources.github.owners import Candidate, repositories_of, selected
 from ingestion.sources.github.packages import Package
 from ingestion.sources.github.reports import Options, Progress, Report, Step
+from warehouse import postgres
 from warehouse.errors import EXIT_USAGE, PlimsollError, one_line
 from warehouse.settings import Settings
 
@@ -269,8 +270,10 @@ class Loader:
             cause: BaseException = error
             while cause.__cause__ is not None or cause.__context__ is not None:
                 cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+            # a driver's complaint may quote what it was given
+            reason = postgres.without_password(in_short(cause), self._connection.info.password)
             raise PlimsollError(
-                f"a package could not be loaded ({type(cause).__name__}: {in_short(cause)})",
+                f"a package could not be loaded ({type(cause).__name__}: {reason})",
                 where=DATASET,
                 remedy="Nothing of it counts as loaded; mend the cause and run again",
             ) from error
@@ -306,7 +309,7 @@ def open_pipeline(settings: Settings) -> Iterator[dlt.Pipeline]:
         pipeline = dlt.pipeline(
             PIPELINE,
             pipelines_dir=str(folder),
-            destination=CopyingPostgres(settings.database.dlt_url, connection),
+            destination=CopyingPostgres(settings.database, connection),
             dataset_name=DATASET,
         )
         # what dlt has to say of a failed load, rows and all, is for those who look for its cause; ours is one line.

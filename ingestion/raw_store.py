@@ -73,7 +73,10 @@ class RawStore:
 
     def repository(self, name: str) -> Row | None:
         """The row of a repository, by its name as stored, without regard to case; of several, that which has it now."""
-        named = sql.SQL("lower(name_with_owner) = lower(%s) order by unreadable_at is not null, _dlt_load_id desc")
+        named = sql.SQL(
+            'lower(name_with_owner collate "C") = lower(%s collate "C") '
+            "order by unreadable_at is not null, _dlt_load_id desc"
+        )
         found = self._select(tables.REPOSITORIES, named, (name,))
         return found[0] if found else None
 
@@ -83,7 +86,9 @@ class RawStore:
 
     def missing_repositories(self, owner: str, listed: Sequence[int]) -> list[str]:
         """The names of an owner's readable repositories that are not among those listed."""
-        missing = sql.SQL("lower(owner_login) = lower(%s) and unreadable_at is null and id <> all(%s)")
+        missing = sql.SQL(
+            'lower(owner_login collate "C") = lower(%s collate "C") and unreadable_at is null and id <> all(%s)'
+        )
         rows = self._select(tables.REPOSITORIES, missing, (owner, list(listed)))
         return [row["name_with_owner"] for row in rows]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from warehouse import postgres
-from warehouse.errors import PlimsollError
+from warehouse.errors import PlimsollError, cause
 from warehouse.settings import Settings
 
 
@@ -103,5 +103,5 @@ def _environment(settings: Settings) -> Mapping[str, str]:
 
 def _failure(settings: Settings, program: str, said: IO[bytes]) -> PlimsollError:
     said.seek(0)
-    lines = said.read().decode(errors="replace").strip().splitlines()
-    return PlimsollError(f"{program} failed: {lines[-1] if lines else 'it said nothing'}", where=str(settings.database))
+    reason = cause(said.read().decode(errors="replace"))
+    return PlimsollError(f"{program} failed: {reason}", where=str(settings.database))

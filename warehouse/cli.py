@@ -63,8 +63,8 @@ def run(command: click.Command, program: str) -> None:
         # the reader has gone, as in `… | head`; nothing more can be said
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         code = EXIT_FAILED
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        code = fail(f"Postgres: {one_line(str(error))}. {postgres.REMEDY}", EXIT_FAILED)
+    except psycopg2.Error as error:
+        code = fail(str(postgres.explained(error)), EXIT_FAILED)
     except PermissionError as error:
         remedy = "Run as the account that it belongs to, or set PLIMSOLL_HOME to a folder of yours"
         code = fail(f"{error.filename or 'a file'}: {error.strerror}. {remedy}", EXIT_FAILED)

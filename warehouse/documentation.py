@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from warehouse import dbt
-from warehouse.errors import PlimsollError
+from warehouse.errors import PlimsollError, cause
 from warehouse.settings import ROOT, Settings
 
 
@@ -35,9 +35,8 @@ def write_site(settings: Settings, page: Path | None = None) -> Path:
         environment = dbt.environment(settings)
         result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if result.returncode:
-            said = (result.stdout + result.stderr).strip().splitlines()
             raise PlimsollError(
-                f"dbt could not generate the documentation: {said[-1] if said else 'it said nothing'}",
+                f"dbt could not generate the documentation: {cause(result.stdout + result.stderr)}",
                 remedy="Run `dbt build --project-dir dbt_project` first; it says what is wrong",
             )
         page.parent.mkdir(parents=True, exist_ok=True)

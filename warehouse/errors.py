@@ -1,10 +1,15 @@
 """The one error type that reaches users: a line that says what, where and what to do."""
 
+import re
+
 EXIT_FAILED = 1
 """Nothing, or not all, of what was asked for was done."""
 
 EXIT_USAGE = 2
 """What was asked for makes no sense."""
+
+
+_CAUSE = re.compile(r"\b(?:ERROR|FATAL|error): *\S|denied")
 
 
 class PlimsollError(Exception):
@@ -28,6 +33,12 @@ class PlimsollError(Exception):
         """The whole error as one line: `where: what. remedy`."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         return f"{head}. {self.remedy}" if self.remedy else head
+
+
+def cause(said: str) -> str:
+    """The line of a program's output that says why it failed: the first that names an error, else the last."""
+    lines = [one_line(line) for line in said.splitlines() if line.strip()]
+    return next((line for line in lines if _CAUSE.search(line)), lines[-1] if lines else "it said nothing")
 
 
 def one_line(text: str) -> str:

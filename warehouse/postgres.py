@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg2
+import psycopg2.errors
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
 from warehouse.errors import PlimsollError
@@ -78,7 +79,7 @@ def connect(settings: Settings | None = None, *, autocommit: bool = False) -> Ps
     """Connect to the Postgres that is set, starting the embedded one if need be.
 
     Raises:
-        PlimsollError: it cannot be reached, refuses the account, or is older than PostgreSQL 15.
+        PlimsollError: it cannot be reached, refuses the account, is older than PostgreSQL 15, or keeps no UTF-8.
     """
     settings = settings or load_settings()
     database = settings.database
@@ -99,10 +100,17 @@ def connect(settings: Settings | None = None, *, autocommit: bool = False) -> Ps
             f"{database} runs PostgreSQL {connection.server_version // 10000}",
             remedy="Plimsoll needs PostgreSQL 15 or newer",
         )
-    # not as a startup parameter: poolers refuse those
+    encoding = connection.get_parameter_status("server_encoding")
+    if encoding != "UTF8":
+        connection.close()
+        raise PlimsollError(
+            f"{database} keeps its texts as {encoding}", remedy="Make it with: create database … encoding 'UTF8'"
+        )
+    connection.set_client_encoding("UTF8")
+    # not as startup parameters: poolers refuse those. A lock may be held by a connection that says nothing for hours
     connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute("set time zone 'UTC'")
+        cursor.execute("set time zone 'UTC'; set idle_session_timeout = 0")
     connection.autocommit = autocommit
     return connection
 
@@ -114,7 +122,7 @@ def _open(database: Connection) -> PsycopgConnection:
         )
     except psycopg2.Error as error:
         raise PlimsollError(
-            f"cannot connect to Postgres as {database}: {_without_password(str(error), database.password)}",
+            f"cannot connect to Postgres as {database}: {without_password(str(error), database.password)}",
             remedy=REMEDY,
         ) from None
     return connection
@@ -380,5 +388,16 @@ def _why(text: str) -> str:
     return next((line for line in reversed(lines) if "FATAL:" in line), lines[-1] if lines else "")
 
 
-def _without_password(text: str, password: str | None) -> str:
+def explained(error: psycopg2.Error) -> PlimsollError:
+    """An error of Postgres as one that says what to do."""
+    remedy = REMEDY
+    if isinstance(error, psycopg2.errors.InsufficientPrivilege | psycopg2.errors.ReadOnlySqlTransaction):
+        remedy = "Connect as an account that may, or grant it the right"
+    elif isinstance(error, psycopg2.errors.QueryCanceled):
+        remedy = "Raise the statement_timeout of the account or the database, if that is what ended it"
+    return PlimsollError(f"Postgres: {error.diag.message_primary or error}", remedy=remedy)
+
+
+def without_password(text: str, password: str | None) -> str:
+    """`text` with stars for the password."""
     return text.replace(password, "***") if password else text

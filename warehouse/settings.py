@@ -113,8 +113,11 @@ class Connection:
 
     @property
     def dlt_url(self) -> str:
-        """The connection as dlt wants it: a URL with a password and a host, even where a socket needs neither."""
-        parameters = dict(self.parameters)
+        """The connection as dlt wants it: a URL with a password and a host, even where a socket needs neither.
+
+        dlt copies texts as UTF-8, whatever encoding the session has.
+        """
+        parameters = {**self.parameters, "client_encoding": "UTF8"}
         host = self.host
         if host.startswith("/"):
             parameters["host"], host = host, "localhost"
@@ -129,6 +132,7 @@ class Connection:
             "PGPORT": str(self.port),
             "PGUSER": self.user,
             "PGDATABASE": self.dbname,
+            "PGCLIENTENCODING": "UTF8",
             **{_libpq_variable(name): value for name, value in self.parameters.items()},
         }
         if self._password:

@@ -74,6 +74,19 @@ def test_a_var_that_is_malformed_stops_the_build_before_it_writes(scratch: Proje
     assert not marts.differences(before, marts.read(scratch))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("standard_conforming_strings", "off"), ("default_transaction_isolation", "serializable")]
+)
+def test_a_setting_that_builds_go_wrong_under_stops_them(scratch: Project, name: str, value: str) -> None:
+    before = marts.read(scratch)
+    scratch.execute(f"alter database warehouse set {name} = '{value}'")
+    outcome = scratch.dbt("run", *TABLES, "--select", "authors", vars=VARS)
+    assert not outcome.success and not outcome.named("success")
+    assert f"sets {name} to {value}" in outcome.failure + " ".join(outcome.messages.values())
+    scratch.execute(f"alter database warehouse reset {name}")
+    assert not marts.differences(before, marts.read(scratch))
+
+
 def test_a_build_of_some_models_leaves_their_parents_work_to_the_next(empty: Project) -> None:
     columns = {"author_id": 1, "created_at": "2026-11-10 09:00+00", "merged_at": "2026-11-10 15:00+00"}
     with empty.copy("partial") as project:

@@ -4,13 +4,15 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
 import pytest
 
-from warehouse import cli
+from warehouse import cli, postgres
 from warehouse.__main__ import main
+from warehouse.settings import Settings
 
 
 def test_command_line_fails_in_one_line(home: Path) -> None:
@@ -46,6 +48,23 @@ def test_no_argument_explains_the_commands(monkeypatch: pytest.MonkeyPatch, caps
         cli.run(main, "python -m warehouse")
     assert ended.value.code == 2
     assert "Commands:" in capsys.readouterr().err
+
+
+def test_what_an_account_may_not_do_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], settings: Settings
+) -> None:
+    @click.command()
+    def look() -> None:
+        with closing(postgres.connect(settings)) as connection, connection.cursor() as cursor:
+            cursor.execute("create role passer_by; set role passer_by; select * from pg_authid")
+
+    monkeypatch.setattr("sys.argv", ["look"])
+    with pytest.raises(SystemExit) as ended:
+        cli.run(look, "look")
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: Postgres: permission denied for table pg_authid. Connect as an account that may")
+    assert said.count("\n") == 1
 
 
 def test_folder_of_another_account_is_named(

@@ -10,11 +10,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 from threading import Thread, Timer
 
+import dlt
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812
 
 from warehouse import postgres
+from warehouse.destination import Postgres
 from warehouse.errors import PlimsollError
 from warehouse.settings import Settings, load_settings
 
@@ -188,6 +190,29 @@ def test_unreachable_server_is_one_line_without_the_password(url: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+def loads_any_text(settings: Settings, folder: Path) -> None:
+    """Load through dlt, both ways that it takes, into a database whose sessions begin in another encoding."""
+    text = "İstanbul – naïve"
+    with closing(postgres.connect(settings, autocommit=True)) as connection, connection.cursor() as cursor:
+        cursor.execute("alter database postgres set client_encoding = 'LATIN1'")
+    for kind in ("parquet", "insert_values"):
+        pipeline = dlt.pipeline(
+            kind, pipelines_dir=str(folder / kind), destination=Postgres(settings.database), dataset_name=kind
+        )
+        pipeline.run([{"text": text}], table_name="texts", loader_file_format=kind).raise_on_failed_jobs()
+        with closing(postgres.connect(settings)) as connection, connection.cursor() as cursor:
+            cursor.execute(f"select text from {kind}.texts")
+            assert cursor.fetchall() == [(text,)]
+
+
+def refuses_another_encoding(settings: Settings) -> None:
+    """A database that cannot keep every text is said to be one."""
+    with closing(postgres.connect(settings, autocommit=True)) as connection, connection.cursor() as cursor:
+        cursor.execute("create database old template template0 encoding 'LATIN1' locale 'C'")
+    with pytest.raises(PlimsollError, match="keeps its texts as LATIN1. Make it with: create database … encoding"):
+        postgres.connect(load_settings(DATABASE_URL=f"{settings.database.url.rpartition('/')[0]}/old"))
+
+
 def test_password_with_special_characters_connects(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A real server that asks for a password, over TCP as external ones are reached."""
     password = "p@ss/w:o#r?d %41 'é\\"
@@ -221,5 +246,8 @@ def test_password_with_special_characters_connects(monkeypatch: pytest.MonkeyPat
                 psycopg2.connect(url).close()
             with pytest.raises(PlimsollError, match="password authentication failed"):
                 postgres.connect(load_settings(DATABASE_URL=external.database.url.replace("p%40ss", "wrong")))
+            monkeypatch.delenv("PGPASSFILE")
+            loads_any_text(external, tmp_path)
+            refuses_another_encoding(external)
         finally:
             server.stop()

@@ -111,6 +111,7 @@ def test_variables_are_those_that_libpq_reads() -> None:
     assert {name: environment[name] for name in environment.keys() - {"PGHOST", "PGPORT", "PGUSER", "PGDATABASE"}} == {
         "PGAPPNAME": "cron",
         "PGCHANNELBINDING": "require",
+        "PGCLIENTENCODING": "UTF8",
         "PGCONNECT_TIMEOUT": "5",
         "PGOPTIONS": "-c jit=off",
         "PGSSLROOTCERT": "system",
