@@ -5,7 +5,7 @@ from collections.abc import Sequence
 Ranking = Sequence[tuple[str, float]]
 
 # on real questions more pushes out of the first ten what the words had found there, less adds nothing to it
-DENSE_WEIGHT = 0.35
+DENSE_WEIGHT = 0.3
 
 
 def fuse(lexical: Ranking, dense: Ranking) -> list[tuple[str, float]]:
