@@ -130,7 +130,7 @@ class Changes:
             return [row[0] for row in cursor.fetchall()]
 
     def _query(self, columns: str) -> str:
-        source = self._source.query.format(condition="repo_name = any(%(repositories)s)")
+        source = self._source.query.format(condition="repo_name = any(%(repositories)s)", is_entity="true")
         return DIFFERING.format(source=source, id=self._source.id, indexed=self._indexed, columns=columns)
 
     def _parameters(self, repositories: Sequence[str]) -> dict[str, object]:

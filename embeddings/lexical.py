@@ -30,6 +30,9 @@ WEIGHTS = {"title": 3.0, "branch": 2.0, "conversation": 0.25}
 CODE = hashlib.sha256(f"{inspect.getsource(words)}{WEIGHTS}".encode()).hexdigest()
 # under a filter, so many times the wanted number of best documents are looked at first
 LOOKED_AT = 10
+# of the terms that were asked for, so many postings are kept in memory, 48 MB: those of frequent words come again and
+# again, and are most of what Postgres would have to send
+KEPT_POSTINGS = 4_000_000
 # a posting as Postgres sends it
 POSTING = np.dtype([("document", ">i4"), ("frequency", ">f4"), ("length", ">f4")])
 
@@ -65,8 +68,10 @@ class LexicalIndex:
         self._collection = collection
         self.documents = f"{schema}.{collection.alias}_documents"
         self._postings = f"{schema}.{collection.alias}_postings"
+        self._changes = f"{schema}.{collection.alias}_changes"
         self._size: tuple[int, float] | None = None
-        self._newest: tuple[int] | None = None
+        self._kept: dict[str, np.ndarray] = {}
+        self._change: tuple[int] | None = None
 
     def prepare(self) -> None:
         """Make the tables unless they are there."""
@@ -92,6 +97,8 @@ class LexicalIndex:
                     primary key (term, document) include (frequency, length)
                 );
                 create index if not exists {self._collection.alias}_postings_by_document on {self._postings} (document);
+                create table if not exists {self._changes} (number bigint not null);
+                insert into {self._changes} select 0 where not exists (select from {self._changes});
             """)
 
     def repositories(self) -> set[str]:
@@ -141,8 +148,8 @@ class LexicalIndex:
 
     def remove(self, ids: Sequence[str]) -> None:
         """Remove the documents with these ids."""
-        self._size = None
         with self._connection.cursor() as cursor:
+            cursor.execute(f"update {self._changes} set number = number + 1")
             cursor.execute(
                 f"""
                 with gone as (delete from {self.documents} where id = any(%s) returning document)
@@ -200,7 +207,7 @@ class LexicalIndex:
 
     def _scores(self, wanted: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(the numbers of all documents with any of the terms, ascending; their BM25 scores; how many they have)."""
-        in_all, mean_length = self._measure()
+        in_all, mean_length = self._measured()
         of_terms = self._postings_of(wanted)
         in_term = np.array([len(postings) for postings in of_terms])
         rarity = np.log(1 + (in_all - in_term + 0.5) / (in_term + 0.5))
@@ -226,9 +233,17 @@ class LexicalIndex:
             from unnest(%s) with ordinality as wanted (term, place)
             order by wanted.place
         """
-        with self._connection.cursor() as cursor:
-            cursor.execute(query, (list(wanted),))
-            return [np.frombuffer(packed or b"", POSTING) for (packed,) in cursor.fetchall()]
+        missing = [term for term in wanted if term not in self._kept]
+        found = {term: self._kept[term] for term in wanted if term in self._kept}
+        if missing:
+            with self._connection.cursor() as cursor:
+                cursor.execute(query, (missing,))
+                packed = [np.frombuffer(each or b"", POSTING) for (each,) in cursor.fetchall()]
+            found |= zip(missing, packed, strict=True)
+            if sum(map(len, self._kept.values())) + sum(map(len, packed)) > KEPT_POSTINGS:
+                self._kept.clear()
+            self._kept |= found
+        return [found[term] for term in wanted]
 
     def _ids(self, documents: np.ndarray | None, condition: Condition = Condition()) -> dict[int, str]:
         """Number → id of those among the documents, or among all if None, that meet a condition."""
@@ -252,18 +267,19 @@ class LexicalIndex:
             )
             return dict(cursor.fetchall())
 
-    def _measure(self) -> tuple[int, float]:
-        """(documents, their mean length), counted again when there are new ones, for a search may stay open for days.
+    def _measured(self) -> tuple[int, float]:
+        """(documents, their mean length), counted again if the index has changed, for a search may stay open for days.
 
-        That alone is asked every time, for counting takes 16 ms at 50,000 documents. Every write takes new numbers;
-        documents that only went change the scores of all alike.
+        Whether it has is asked every time, for counting takes 16 ms at 50,000 documents. What is kept of the postings
+        is dropped then, too.
         """
         with self._connection.cursor() as cursor:
-            cursor.execute(f"select max(document) from {self.documents}")
-            newest = cursor.fetchone()
-            if self._size is None or newest != self._newest:
+            cursor.execute(f"select number from {self._changes}")
+            change = cursor.fetchone()
+            if self._size is None or change != self._change:
+                self._kept.clear()
                 cursor.execute(f"select count(*), coalesce(nullif(avg(length), 0), 1) from {self.documents}")
-                self._size, self._newest = cursor.fetchone() or (0, 1.0), newest
+                self._size, self._change = cursor.fetchone() or (0, 1.0), change
         return self._size
 
 

@@ -1,6 +1,7 @@
 """The part of a document that answers a query. Pure."""
 
 import re
+from collections.abc import Iterable
 
 from embeddings.documents import Document
 from embeddings.words import terms
@@ -18,6 +19,8 @@ def best_passage(document: Document, query: str) -> str:
     Not the title, which is shown in any case, unless nothing else has any of the terms.
     """
     wanted = set(terms(query))
+    # to look for them is much cheaper than to make terms of a sentence: a stem begins as its word does
+    beginnings = {term[:3] for term in wanted}
     best, most = "", -1.0
     texts = {**document.parts, **document.context}
     title = texts.get("title", "").strip()
@@ -25,7 +28,9 @@ def best_passage(document: Document, query: str) -> str:
         for sentence in map(str.strip, _SENTENCE.split(texts.get(part, ""))):
             if not sentence:
                 continue
-            matches: float = len(wanted.intersection(terms(sentence)))
+            matches: float = 0
+            if not sentence.isascii() or _has_any(sentence, beginnings):
+                matches = len(wanted.intersection(terms(sentence)))
             if matches and sentence == title:
                 # less than a single term elsewhere
                 matches = 0.5
@@ -34,6 +39,12 @@ def best_passage(document: Document, query: str) -> str:
             if most == len(wanted):
                 return _cut(best, wanted)
     return _cut(best, wanted)
+
+
+def _has_any(sentence: str, beginnings: Iterable[str]) -> bool:
+    # a compound is a term without its hyphens, too
+    text = sentence.lower().replace("-", "")
+    return any(beginning in text for beginning in beginnings)
 
 
 def _cut(sentence: str, wanted: set[str]) -> str:

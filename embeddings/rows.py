@@ -44,7 +44,7 @@ languages as (
     from (
         select pr_id, language, sum(lines_changed) as lines_changed
         from marts.file_changes
-        where pr_id in (select pr_id from pull_requests) and language is not null
+        where {{is_entity}} and pr_id in (select pr_id from pull_requests) and language is not null
         group by pr_id, language
     ) as changed
     group by pr_id
@@ -139,7 +139,8 @@ class RowSource:
     """How a collection's rows are read and made into documents.
 
     Attributes:
-        query: the rows; `{condition}` narrows the mart.
+        query: the rows; `{condition}` narrows the mart, and with `{is_entity}` false it leaves out what an entity has
+            and no search shows, which takes time to look up.
         id: the document's id, as an expression of SQL on the mart's or the query's columns.
         is_whole: a condition on the mart's rows: whether the query has them.
         document: a row → its document.
@@ -188,7 +189,7 @@ def rows_of_repository(
     connection: PsycopgConnection, collection: Collection, repo_name: str
 ) -> Iterator[dict[str, Any]]:
     """The rows of one repository."""
-    query = SOURCES[collection.alias].query.format(condition="repo_name = %s")
+    query = SOURCES[collection.alias].query.format(condition="repo_name = %s", is_entity="true")
     return stream(connection, query, (repo_name,), "rows")
 
 
@@ -218,7 +219,7 @@ def rows_by_key(
     condition: str = "",
     parameters: Sequence[object] = (),
 ) -> list[dict[str, Any]]:
-    """The rows with these keys, (repo_name, pr_number[, file_path]); those that are gone are left out.
+    """The rows with these keys, (repo_name, pr_number[, file_path]), to be shown; those that are gone are left out.
 
     Args:
         connection: the warehouse.
@@ -232,7 +233,8 @@ def rows_by_key(
     columns = "repo_name, pr_number, file_path" if collection is FILE_CHANGES else "repo_name, pr_number"
     narrowed = f"({columns}) in %s" + (f" and {condition}" if condition else "")
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-        execute(cursor, SOURCES[collection.alias].query.format(condition=narrowed), (tuple(keys), *parameters))
+        query = SOURCES[collection.alias].query.format(condition=narrowed, is_entity="false")
+        execute(cursor, query, (tuple(keys), *parameters))
         return [dict(row) for row in cursor.fetchall()]
 
 

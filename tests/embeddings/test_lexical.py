@@ -22,7 +22,11 @@ def document(number: int, title: str) -> Document:
     return pull_request_document(pull_request_row(pr_number=number, title=title, body=None, commit_messages=[]))
 
 
-def test_a_search_that_stays_open_counts_what_came(settings: Settings, warehouse: extensions.connection) -> None:
+@pytest.mark.parametrize("kept", [lexical.KEPT_POSTINGS, 3])
+def test_a_search_that_stays_open_counts_what_came_and_went(
+    settings: Settings, warehouse: extensions.connection, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(lexical, "KEPT_POSTINGS", kept)
     ledger.prepare(warehouse)
     index = LexicalIndex(warehouse, PR_INDEX)
     index.prepare()
@@ -37,6 +41,12 @@ def test_a_search_that_stays_open_counts_what_came(settings: Settings, warehouse
         assert found == LexicalIndex(connection, PR_INDEX).search(["common", "rare"], Condition(), 50)
         assert min(score for _, score in found) > 0
         assert found[0][0] == "acme/ship#1"
+        assert open_for_days.search(["common", "rare"], Condition(), 50) == found
+        index.remove([f"acme/ship#{number}" for number in range(1, 20)])
+        warehouse.commit()
+        found = open_for_days.search(["common", "rare"], Condition(), 50)
+        assert found == LexicalIndex(connection, PR_INDEX).search(["common", "rare"], Condition(), 50)
+        assert len(found) == 20
 
 
 def found(warehouse: extensions.connection, term: str) -> list[str]:
