@@ -20,7 +20,7 @@ from ingestion import DATASET
 from ingestion.copying import CopyConnection, CopyingPostgres
 from ingestion.database import connected, in_short
 from ingestion.ledger import Ledger
-from ingestion.raw_store import RawStore
+from ingestion.raw_store import LOCK_CLASS, RawStore
 from ingestion.sources.github import package_source
 from ingestion.sources.github.access import connect_to_github
 from ingestion.sources.github.client import GitHubClient, NotFoundError
@@ -35,7 +35,7 @@ from warehouse.settings import Settings
 logger = logging.getLogger(__name__)
 
 PIPELINE = "github"
-LOADING_LOCK = (0x504C494D, 0)
+LOADING_LOCK = (LOCK_CLASS, 0)
 """Advisory lock around a load: all runs share dlt's staging tables and its state."""
 _OWNER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _NAME = re.compile(rf"{_OWNER.pattern}/[A-Za-z0-9_.-]+")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
@@ -38,7 +39,7 @@ def restore(settings: Settings, file: Path) -> None:
     """
     if not file.exists():
         raise PlimsollError(f"there is no file {file}", remedy="Name one that `dump` wrote")
-    with postgres.connect(settings) as connection, connection.cursor() as cursor:
+    with closing(postgres.connect(settings)) as connection, connection.cursor() as cursor:
         cursor.execute("select to_regnamespace('raw_github') is not null or to_regnamespace('marts') is not null")
         if cursor.fetchone()[0]:  # type: ignore[index]
             raise PlimsollError(
@@ -46,7 +47,6 @@ def restore(settings: Settings, file: Path) -> None:
                 where=str(settings.database),
                 remedy="Restore into an empty one",
             )
-    connection.close()
     _replay(settings, file)
 
 

@@ -5,7 +5,7 @@ Data flow::
     repositories ──list──▶ ids and times ──diff──▶ changed ids ──hydrate──▶ pull_requests, pull_request_files, …
                                                                             users, repositories
 
-Cost for N pull requests, all entities: about N / 19 requests and 0.15 N points; for an unchanged repository 1 request.
+Cost for N pull requests, all entities: about 0.05 N requests and 0.15 N points; for an unchanged repository 1 request.
 GitHub's API has facts and limits of its own; see `client.py` and `hydration.py`.
 """
 
