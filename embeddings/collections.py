@@ -102,7 +102,7 @@ FILE_CHANGES = Collection(
         "file_changes.language",
         "file_changes.lines_changed",
         "file_changes.risk",
-    ),  # fmt: skip
+    ),
 )
 COLLECTIONS: dict[str, Collection] = {collection.alias: collection for collection in (PR_INDEX, FILE_CHANGES)}
 
