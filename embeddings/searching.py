@@ -333,10 +333,8 @@ class Searcher:
             layer, first = slice(start, start + DEPTH), {id for id, _ in fused}
             fused += [(id, 0.0) for id, _ in fuse(lexical[layer], dense[layer]) if id not in first]
         results = self._results(collection, fused, name, query, filters, limit)
-        note = ""
-        if results and (route.is_phrase or not lexical):
-            note = NOT_ALL_FOUND if route.is_phrase else NO_WORD_FOUND
-        return SearchAnswer(name, results, explanation, note)
+        note = NO_WORD_FOUND if not lexical else NOT_ALL_FOUND if route.is_phrase else ""
+        return SearchAnswer(name, results, explanation, note if results else "")
 
     def _dense(self, collection: Collection, query: str, filters: Filters, depth: int) -> list[tuple[str, float]]:
         # before the query is embedded, for which a server may want money

@@ -132,7 +132,8 @@ def test_quoted_words_are_all_there(settings: Settings, warehouse: extensions.co
 
 
 def test_a_search_says_that_its_words_were_not_found(searcher: Searcher) -> None:
-    assert "None of these words" in searcher.search("zzzzqq xyzzyx").note
+    for query in ("zzzzqq xyzzyx", '"zzzzqq xyzzyx"'):
+        assert "None of these words" in searcher.search(query).note
     assert searcher.search("lost connection").note == ""
 
 
