@@ -1,15 +1,14 @@
 """The command line: `python -m ingestion github …`, `python -m ingestion status`."""
 
 import dataclasses
-import json
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import click
 from rich.table import Table
 
 from warehouse import cli
-from warehouse.errors import EXIT_FAILED, PlimsollError
+from warehouse.errors import EXIT_FAILED
 from warehouse.settings import load_settings
 
 NUMBERS_SHOWN = 20
@@ -115,7 +114,7 @@ def status(limit: int, as_json: bool) -> int:
     with connected(load_settings()) as connection:
         rows = ledger.recent(connection, DATASET, limit)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(row) for row in rows], default=_plain, indent=2))
+        cli.print_json([dataclasses.asdict(row) for row in rows])
         return 0
     if not rows:
         click.echo("Nothing was loaded yet. Load a repository: python -m ingestion github --repo owner/name")
@@ -239,12 +238,6 @@ def show_estimate(estimates: Any, as_json: bool) -> int:
         if e.error:
             click.echo(f"error: {e.repository}: {e.error}", err=True)
     return EXIT_FAILED if any(e.error for e in estimates) else 0
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    raise PlimsollError(f"cannot print a {type(value).__name__}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import threading
+from datetime import date
 from typing import TextIO
 
 import click
@@ -92,8 +93,14 @@ def fail(message: str, code: int) -> int:
 
 
 def print_json(document: object) -> None:
-    """Print a document for programs: as it is where the locale can show it, else in ASCII."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=not _is_utf8(sys.stdout)))
+    """Print a document for programs: as it is where the locale can show it, else in ASCII; times as ISO 8601."""
+    click.echo(json.dumps(document, default=_iso, indent=2, ensure_ascii=not _is_utf8(sys.stdout)))
+
+
+def _iso(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"JSON has nothing for a {type(value).__name__}")
 
 
 def _is_utf8(stream: TextIO) -> bool:

@@ -76,6 +76,28 @@ def test_a_login_is_told_apart_by_neither_case_nor_suffix(scratch: Project) -> N
     assert outcome.named("fail").keys() == {"bot_accounts_login_stands_once", "author_aliases_alias_stands_once"}
 
 
+def test_a_rule_that_would_do_nothing_is_found(scratch: Project) -> None:
+    scratch.execute(
+        "insert into seeds.risk_rules (rule_name, scope, part, pattern, points, floor, needs_rule, reason) values "
+        "('a', 'path', 'name', 'a', 1, 8, 'none', ''), ('b', 'path', 'name', 'b', 1, 0, 'security', ''), "
+        "('c', 'kind', 'none', 'binary', 1, 0, 'none', ''), ('d', 'change_type', 'none', 'added', 1, 0, 'none', '')"
+    )
+    outcome = scratch.dbt("test", "--select", "risk_rules,test_type:data", vars=VARS)
+    found = outcome.named("fail")
+    assert found.keys() == {"risk_rules_only_patches_have_floors_and_needs", "risk_rules_words_are_known"}
+    assert all(message.startswith("Got 2 results") for message in found.values())
+
+
+def test_an_author_whom_nobody_knows_is_found_in_every_mart(scratch: Project) -> None:
+    scratch.execute("delete from marts.authors")
+    outcome = scratch.dbt("test", "--select", "relationships_*_username__ref_authors_", vars=VARS)
+    columns = (
+        "author_file_ownership_username", "author_metrics_daily_username", "author_metrics_window_username",
+        "author_prs_window_username", "file_changes_author", "pull_request_lifecycle_author", "repo_prs_author",
+    )  # fmt: skip
+    assert outcome.named("fail").keys() == {f"relationships_{column}__username__ref_authors_" for column in columns}
+
+
 @pytest.fixture(scope="module")
 def badly(sample: Project, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """What the generic tests say of the bad rows."""

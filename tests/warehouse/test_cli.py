@@ -12,6 +12,7 @@ import pytest
 
 from warehouse import cli, postgres
 from warehouse.__main__ import main
+from warehouse.errors import cause
 from warehouse.settings import Settings
 
 
@@ -48,6 +49,19 @@ def test_no_argument_explains_the_commands(monkeypatch: pytest.MonkeyPatch, caps
         cli.run(main, "python -m warehouse")
     assert ended.value.code == 2
     assert "Commands:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("pg_dump: error: query failed: ERROR:  permission denied\npg_dump: detail: Query was: LOCK", "denied"),
+        ("Encountered an error:\nDatabase Error\n  permission denied for schema a\n  LINE 1: select\n  ^", "denied"),
+        ("starting\n\nthe disk is full\n", "the disk is full"),
+        ("", "it said nothing"),
+    ],
+)
+def test_of_what_a_program_said_the_cause_is_shown(said: str, reason: str) -> None:
+    assert reason in cause(said) and "\n" not in cause(said)
 
 
 def test_what_an_account_may_not_do_is_named(

@@ -195,6 +195,11 @@ def loads_any_text(settings: Settings, folder: Path) -> None:
     text = "İstanbul – naïve"
     with closing(postgres.connect(settings, autocommit=True)) as connection, connection.cursor() as cursor:
         cursor.execute("alter database postgres set client_encoding = 'LATIN1'")
+        cursor.execute("alter database postgres set idle_session_timeout = '1s'")
+    # a lock is held by one that says nothing
+    with closing(postgres.connect(settings)) as connection, connection.cursor() as cursor:
+        cursor.execute("show idle_session_timeout")
+        assert cursor.fetchone() == ("0",)
     for kind in ("parquet", "insert_values"):
         pipeline = dlt.pipeline(
             kind, pipelines_dir=str(folder / kind), destination=Postgres(settings.database), dataset_name=kind
